@@ -1,0 +1,305 @@
+//! The agent: keeps one link to its service, hands each order to the part that carries it out,
+//! and says how it is. Generic over the directory, so that faults can be played to it.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use directory::Directory;
+use protocol::{
+    agent::{HEARTBEAT_S, Order, Report},
+    directory::ExternalId,
+};
+use rand::rngs::StdRng;
+use secret_store::SecretStore;
+use tokio::{
+    sync::{Notify, Semaphore},
+    time::{Instant, sleep, timeout},
+};
+
+use crate::{
+    clock::Clock,
+    config::Config,
+    enrolment::{self, Enrolment, EnrolmentError, Keys},
+    journal::{Journal, JournalError},
+    limits::Limits,
+    link::{Ends, Link, Peer, ServiceTime, backoff},
+    outbox::Outbox,
+    recipients,
+    synchronisation::Synchronisation,
+    write_back::{Arrived, WriteBack},
+};
+
+/// Most orders under way at once; more are not taken.
+const ORDERS: u32 = 256;
+/// How long orders under way may finish after the word to stop.
+const GRACE: Duration = Duration::from_secs(15);
+/// A difference of clocks worth a warning (catalogue TIM-02).
+const SKEW_MILLIS: u64 = 300_000;
+/// A reconnect within this time needs no new synchronisation.
+const FRESH: Duration = Duration::from_secs(300);
+
+/// A running agent's parts.
+pub struct Agent<D> {
+    enrolment: Enrolment,
+    client: reqwest::Client,
+    clock: Clock,
+    rng: StdRng,
+    synchronise_every: Duration,
+    shared: Arc<Shared<D>>,
+}
+
+/// What the link and the orders share.
+struct Shared<D> {
+    directory: Arc<D>,
+    write_back: WriteBack<D>,
+    outbox: Outbox,
+    limits: Arc<Limits>,
+    synchronise: Arc<Notify>,
+    is_reachable: AtomicBool,
+    recipients_expire_at: AtomicI64,
+    enrolment: Enrolment,
+    clock: Clock,
+    permits: Arc<Semaphore>,
+}
+
+/// Why the agent cannot start or had to end.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// Not enrolled, or without its keys.
+    #[error(transparent)]
+    Enrolment(#[from] EnrolmentError),
+    /// The journal cannot be used.
+    #[error("journal: {0}")]
+    Journal(#[from] JournalError),
+    /// The configuration of the way to the service cannot work.
+    #[error("service.ca_file: {0}")]
+    Client(String),
+}
+
+impl<D: Directory + 'static> Agent<D> {
+    /// Prepares an enrolled agent. Blocks for the secret store and the journal.
+    ///
+    /// # Errors
+    /// [`AgentError`].
+    pub fn open(
+        config: &Config,
+        directory: D,
+        secrets: &SecretStore,
+        clock: Clock,
+        rng: StdRng,
+    ) -> Result<Self, AgentError> {
+        let enrolment = Enrolment::read(&config.agent.data_dir)?;
+        let keys = Keys::read(secrets, enrolment.recipient_key)?;
+        let journal = open_journal(&config.agent.data_dir, &enrolment, &clock)?;
+        let client =
+            enrolment::client(config.service.ca_file.as_deref()).map_err(AgentError::Client)?;
+        let now = clock.unix_millis();
+        let age = |at: u64| Duration::from_millis(now.saturating_sub(at));
+        let ages = journal.intent_times().into_iter().map(age).collect();
+        let limits = Arc::new(Limits::new(config.limits.operations_per_hour, ages, Instant::now()));
+        let directory = Arc::new(directory);
+        let outbox = Outbox::default();
+        let write_back = WriteBack::new(
+            Arc::clone(&directory),
+            journal,
+            Arc::clone(&limits),
+            outbox.clone(),
+            keys,
+            enrolment.tenant,
+            clock.clone(),
+        );
+        let shared = Shared {
+            directory,
+            write_back,
+            outbox,
+            limits,
+            synchronise: Arc::new(Notify::new()),
+            is_reachable: AtomicBool::new(false),
+            recipients_expire_at: AtomicI64::new(0),
+            enrolment: enrolment.clone(),
+            clock: clock.clone(),
+            permits: Arc::new(Semaphore::new(ORDERS as usize)),
+        };
+        Ok(Self {
+            enrolment,
+            client,
+            clock,
+            rng,
+            synchronise_every: Duration::from_secs(
+                60 * u64::from(config.synchronisation.every_minutes),
+            ),
+            shared: Arc::new(shared),
+        })
+    }
+
+    /// Serves until `stop` resolves, then lets orders under way finish.
+    ///
+    /// # Errors
+    /// When the journal failed: the next start finds out by reading what became of its writes.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), AgentError> {
+        let shared = Arc::clone(&self.shared);
+        let tasks = [
+            tokio::spawn(Arc::clone(&shared).watch_directory()),
+            tokio::spawn(self.synchronisation().run()),
+            tokio::spawn({
+                let shared = Arc::clone(&shared);
+                async move { shared.write_back.resolve_open().await }
+            }),
+        ];
+        let ended = tokio::select! {
+            () = stop => Ok(()),
+            () = self.keep_linked() => Ok(()),
+            () = shared.write_back.broken.notified() => Err(AgentError::Journal(JournalError::Broken)),
+        };
+        shared.outbox.disconnect();
+        for task in tasks {
+            task.abort();
+        }
+        // Whatever is not done by then stays open in the journal.
+        let _ = timeout(GRACE, shared.permits.acquire_many(ORDERS)).await;
+        ended
+    }
+
+    async fn keep_linked(mut self) {
+        let Some(link_key) = self.enrolment.link_key() else {
+            return;
+        };
+        let identity = self.shared.write_back.keys().identity.clone();
+        let ends = Ends { agent: self.enrolment.agent, identity: &identity, link_key };
+        let mut synchronised: Option<Instant> = None;
+        let mut tries = 0;
+        loop {
+            match Link::open(&self.client, &self.enrolment.origin, &ends, &mut self.rng).await {
+                Ok(link) => {
+                    let since = Instant::now();
+                    self.warn_of_skew(&link.service_time);
+                    tracing::info!(service = %self.enrolment.origin, "linked");
+                    let mut reports = self.shared.outbox.connect();
+                    tokio::spawn(Arc::clone(&self.shared).greet());
+                    if synchronised.is_none_or(|at| at.elapsed() > FRESH) {
+                        self.shared.synchronise.notify_one();
+                        synchronised = Some(since);
+                    }
+                    let error = link.serve(&self.shared, &mut reports).await;
+                    self.shared.outbox.disconnect();
+                    tracing::warn!(%error, "link ended");
+                    // A link that stood was no failed try.
+                    tries = if since.elapsed() > Duration::from_secs(HEARTBEAT_S) {
+                        0
+                    } else {
+                        tries + 1
+                    };
+                }
+                Err(error) => {
+                    tracing::warn!(service = %self.enrolment.origin, %error, "no link");
+                    tries += 1;
+                }
+            }
+            sleep(backoff(tries, &mut self.rng)).await;
+        }
+    }
+
+    fn warn_of_skew(&self, service: &ServiceTime) {
+        let skew = service.unix_millis().abs_diff(self.clock.unix_millis());
+        if skew > SKEW_MILLIS {
+            tracing::warn!(seconds = skew / 1000, "this machine's clock and the service's differ");
+        }
+    }
+
+    fn synchronisation(&self) -> Synchronisation<D> {
+        Synchronisation {
+            directory: Arc::clone(&self.shared.directory),
+            outbox: self.shared.outbox.clone(),
+            limits: Arc::clone(&self.shared.limits),
+            clock: self.clock.clone(),
+            every: self.synchronise_every,
+            asked: Arc::clone(&self.shared.synchronise),
+        }
+    }
+}
+
+fn open_journal(
+    data_dir: &Path,
+    enrolment: &Enrolment,
+    clock: &Clock,
+) -> Result<Journal, JournalError> {
+    Journal::open(&data_dir.join("journal"), enrolment.agent, clock.unix_millis())
+}
+
+impl<D: Directory + 'static> Shared<D> {
+    /// What is said after each connect.
+    async fn greet(self: Arc<Self>) {
+        self.outbox.send(self.recipients()).await;
+        self.outbox.send(self.alive()).await;
+        self.write_back.tell_unstored().await;
+    }
+
+    fn recipients(&self) -> Report {
+        let list =
+            recipients::list(&self.enrolment, self.write_back.keys(), self.clock.unix_seconds());
+        self.recipients_expire_at.store(list.expires_at, Ordering::Relaxed);
+        Report::Recipients(list)
+    }
+
+    fn alive(&self) -> Report {
+        Report::Heartbeat { directory_reachable: self.is_reachable.load(Ordering::Relaxed) }
+    }
+
+    /// Asks the directory whether it answers, often enough to keep its connection warm, and
+    /// tells the service at once when that changes.
+    async fn watch_directory(self: Arc<Self>) {
+        const WHEN_GONE: Duration = Duration::from_secs(5);
+        loop {
+            let is_reachable = self.directory.is_reachable().await;
+            let was_reachable = self.is_reachable.swap(is_reachable, Ordering::Relaxed);
+            if is_reachable != was_reachable {
+                tracing::info!(is_reachable, "directory");
+                self.outbox.send(self.alive()).await;
+            }
+            sleep(if is_reachable { Duration::from_secs(HEARTBEAT_S) } else { WHEN_GONE }).await;
+        }
+    }
+
+    async fn tell_status(&self, request: u64, account: ExternalId) {
+        let status = self.directory.status(&account).await;
+        self.outbox.send(Report::Status { request, status }).await;
+    }
+}
+
+impl<D: Directory + 'static> Peer for Arc<Shared<D>> {
+    fn take(&self, order: Order, service_time: ServiceTime) {
+        let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
+            tracing::error!("too many orders at once; one was not taken");
+            return;
+        };
+        let arrival = Instant::now();
+        let shared = Arc::clone(self);
+        tokio::spawn(async move {
+            let _permit = permit;
+            match order {
+                Order::Status { request, account } => shared.tell_status(request, account).await,
+                Order::Change(change) => {
+                    let arrived = Arrived::at(arrival, *change, service_time);
+                    shared.write_back.carry_out(arrived).await;
+                }
+                Order::Synchronise => shared.synchronise.notify_one(),
+                Order::Stored { operation } => shared.write_back.stored(operation).await,
+            }
+        });
+    }
+
+    fn heartbeat(&self) -> Vec<Report> {
+        let expire_at = self.recipients_expire_at.load(Ordering::Relaxed);
+        let mut reports = vec![self.alive()];
+        if recipients::is_due(expire_at, self.clock.unix_seconds()) {
+            reports.push(self.recipients());
+        }
+        reports
+    }
+}

@@ -1,0 +1,444 @@
+//! The configuration: one TOML file, overridden by environment variables, overridden by
+//! `--set`. Unknown keys are refused; a wrong value names file, key and what would be right.
+//! Every key is explained in `agent.example.toml`.
+
+use std::{
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
+
+use config::{Environment, File, FileFormat};
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+/// The whole file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The agent itself.
+    pub agent: AgentSection,
+    /// The way to the service.
+    #[serde(default)]
+    pub service: ServiceSection,
+    /// The directory.
+    pub active_directory: ActiveDirectorySection,
+    /// What the agent allows at most.
+    #[serde(default)]
+    pub limits: LimitsSection,
+    /// The synchronisation.
+    #[serde(default)]
+    pub synchronisation: SynchronisationSection,
+    /// The log.
+    #[serde(default)]
+    pub log: LogSection,
+}
+
+/// `[agent]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentSection {
+    /// Its name for the administrator.
+    pub name: String,
+    /// Where journal, enrolment and (without a credential store) keys are kept.
+    pub data_dir: PathBuf,
+    /// Where the keys are kept.
+    #[serde(default)]
+    pub secrets: Secrets,
+}
+
+/// Where keys are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Secrets {
+    /// The system's credential store where there is one, else a private file.
+    #[default]
+    Auto,
+    /// The system's credential store.
+    Keyring,
+    /// A private file.
+    File,
+}
+
+/// `[service]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServiceSection {
+    /// The only authorities trusted for the service's certificate; the system's when absent.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// `[active_directory]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ActiveDirectorySection {
+    /// `ldaps://` addresses, the preferred one first.
+    pub controllers: Vec<String>,
+    /// The only authorities trusted for their certificates; the system's when absent.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
+    /// The service account.
+    pub account: String,
+    /// The file with its password.
+    pub password_file: PathBuf,
+    /// The subtrees whose accounts may be touched.
+    pub subtrees: Vec<String>,
+    /// Subtrees inside them that may not.
+    #[serde(default)]
+    pub excluded_subtrees: Vec<String>,
+    /// The attribute with the address of the email gate.
+    #[serde(default = "default_email_attribute")]
+    pub email_attribute: String,
+}
+
+fn default_email_attribute() -> String {
+    "mail".to_owned()
+}
+
+/// `[limits]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsSection {
+    /// Most operations an hour; absent: 2 % of the accounts, at least 30.
+    pub operations_per_hour: Option<u32>,
+}
+
+/// `[synchronisation]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SynchronisationSection {
+    /// Minutes between two full reads.
+    pub every_minutes: u32,
+}
+
+impl Default for SynchronisationSection {
+    fn default() -> Self {
+        Self { every_minutes: 60 }
+    }
+}
+
+/// `[log]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogSection {
+    /// What is logged, such as `info` or `regain_agent=debug`.
+    pub filter: String,
+    /// How it is written.
+    pub format: LogFormat,
+}
+
+impl Default for LogSection {
+    fn default() -> Self {
+        Self { filter: "info".to_owned(), format: LogFormat::Text }
+    }
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What is wrong with the configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read or has a wrong shape.
+    #[error("{}: {wrong}", file.display())]
+    Unreadable {
+        /// The file.
+        file: PathBuf,
+        /// What the reader says, with the key.
+        wrong: String,
+    },
+    /// One value cannot be right.
+    #[error("{}: {key}: {wrong}; {right}", file.display())]
+    Value {
+        /// The file.
+        file: PathBuf,
+        /// The key.
+        key: &'static str,
+        /// What is wrong.
+        wrong: String,
+        /// What would be right.
+        right: &'static str,
+    },
+}
+
+/// The keys with several values; in variables and `--set` they are separated by `;`, because
+/// the names of subtrees hold commas.
+const LISTS: [&str; 3] = [
+    "active_directory.controllers",
+    "active_directory.subtrees",
+    "active_directory.excluded_subtrees",
+];
+
+impl Config {
+    /// Reads the file, the environment (`REGAIN_AGENT__SECTION__KEY`) and the `KEY=VALUE`s of
+    /// `--set`, the later over the earlier, and checks every value.
+    ///
+    /// # Errors
+    /// What is wrong, where, and what would be right.
+    pub fn load(file: &Path, overrides: &[String]) -> Result<Self, ConfigError> {
+        let unreadable = |wrong: String| ConfigError::Unreadable { file: file.to_owned(), wrong };
+        let mut environment = Environment::with_prefix("REGAIN_AGENT")
+            .prefix_separator("__")
+            .separator("__")
+            .try_parsing(true)
+            .list_separator(";");
+        for key in LISTS {
+            environment = environment.with_list_parse_key(key);
+        }
+        let mut builder = config::Config::builder()
+            .add_source(File::from(file).format(FileFormat::Toml))
+            .add_source(environment);
+        for text in overrides {
+            let (key, value) = text.split_once('=').ok_or_else(|| {
+                unreadable(format!("--set {text}: write --set section.key=value"))
+            })?;
+            let set = if LISTS.contains(&key) {
+                let values: Vec<&str> = value.split(';').collect();
+                builder.set_override(key, values)
+            } else {
+                builder.set_override(key, value)
+            };
+            builder = set.map_err(|error| unreadable(format!("--set {text}: {error}")))?;
+        }
+        let config: Self = builder
+            .build()
+            .and_then(config::Config::try_deserialize)
+            .map_err(|error| unreadable(error.to_string()))?;
+        config.check(file)?;
+        Ok(config)
+    }
+
+    fn check(&self, file: &Path) -> Result<(), ConfigError> {
+        let directory = &self.active_directory;
+        let lists_empty =
+            |list: &[String]| list.is_empty() || list.iter().any(|s| s.trim().is_empty());
+        let checks: [(bool, &'static str, &str, &'static str); 8] = [
+            (
+                self.agent.name.is_empty() || self.agent.name.chars().count() > 64,
+                "agent.name",
+                "is empty or too long",
+                "give it 1 to 64 characters, such as \"dc1\"",
+            ),
+            (
+                lists_empty(&directory.controllers),
+                "active_directory.controllers",
+                "names no controller",
+                "name at least one, such as [\"ldaps://dc1.example.org\"]",
+            ),
+            (
+                directory.controllers.iter().any(|url| !url.starts_with("ldaps://")),
+                "active_directory.controllers",
+                "has an address without LDAPS",
+                "write ldaps://host or ldaps://host:port; there is no unprotected way",
+            ),
+            (
+                directory.account.is_empty(),
+                "active_directory.account",
+                "is empty",
+                "name the service account, such as \"svc-regain@example.org\"",
+            ),
+            (
+                lists_empty(&directory.subtrees),
+                "active_directory.subtrees",
+                "names no subtree",
+                "name at least one, such as [\"OU=People,DC=example,DC=org\"]",
+            ),
+            (
+                !is_attribute(&directory.email_attribute),
+                "active_directory.email_attribute",
+                "is no name of an attribute",
+                "write one such as \"mail\" or \"otherMailbox\"",
+            ),
+            (
+                self.limits.operations_per_hour == Some(0),
+                "limits.operations_per_hour",
+                "is 0",
+                "write 1 or more, or leave it out for 2 % of the accounts and at least 30",
+            ),
+            (
+                !(1..=1440).contains(&self.synchronisation.every_minutes),
+                "synchronisation.every_minutes",
+                "is out of range",
+                "write 1 to 1440",
+            ),
+        ];
+        for (bad, key, wrong, right) in checks {
+            if bad {
+                return Err(ConfigError::Value {
+                    file: file.to_owned(),
+                    key,
+                    wrong: wrong.to_owned(),
+                    right,
+                });
+            }
+        }
+        self.check_files(file)
+    }
+
+    fn check_files(&self, file: &Path) -> Result<(), ConfigError> {
+        let directory = &self.active_directory;
+        let files = [
+            (
+                "active_directory.password_file",
+                Some(&directory.password_file),
+                "make a file that only the agent can read, with the password as its one line",
+            ),
+            (
+                "active_directory.ca_file",
+                directory.ca_file.as_ref(),
+                "name a PEM file with the authority that signed the controller's certificate, or leave it out",
+            ),
+            (
+                "service.ca_file",
+                self.service.ca_file.as_ref(),
+                "name a PEM file with the authority that signed the service's certificate, or leave it out",
+            ),
+        ];
+        for (key, path, right) in files {
+            let Some(path) = path else { continue };
+            if let Err(error) = std::fs::File::open(path) {
+                let wrong = format!("{} cannot be read ({error})", path.display());
+                return Err(ConfigError::Value { file: file.to_owned(), key, wrong, right });
+            }
+        }
+        Ok(())
+    }
+
+    /// The service account's password: the first line of its file.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn password(path: &Path) -> std::io::Result<Zeroizing<String>> {
+        let text = Zeroizing::new(std::fs::read_to_string(path)?);
+        Ok(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned()))
+    }
+}
+
+fn is_attribute(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+}
+
+/// Whether an origin may be spoken to: HTTPS anywhere, plain HTTP on this machine alone.
+pub fn is_acceptable_origin(origin: &str) -> bool {
+    if let Some(host) = origin.strip_prefix("https://") {
+        return !host.is_empty() && !host.contains(['/', '?', '#', '@']);
+    }
+    let Some(authority) = origin.strip_prefix("http://") else {
+        return false;
+    };
+    let host = match authority.rsplit_once(':') {
+        Some((host, port)) if port.parse::<u16>().is_ok() => host,
+        _ => authority,
+    };
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXAMPLE: &str = include_str!("../agent.example.toml");
+
+    #[expect(clippy::unwrap_in_result, reason = "a test's own files")]
+    fn load(text: &str, overrides: &[&str]) -> Result<Config, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let password = folder.path().join("password");
+        std::fs::write(&password, "secret\n").unwrap();
+        let file = folder.path().join("agent.toml");
+        let text = text
+            .replace("/etc/regain/agent.password", &password.display().to_string())
+            .replace("/etc/regain/directory-ca.pem", &password.display().to_string())
+            .replace("/etc/regain/service-ca.pem", &password.display().to_string());
+        std::fs::write(&file, text).unwrap();
+        let overrides: Vec<String> = overrides.iter().map(|&text| text.to_owned()).collect();
+        Config::load(&file, &overrides).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_example_is_a_configuration_as_it_stands_and_with_every_comment_removed() {
+        let config = load(EXAMPLE, &[]).unwrap();
+        assert_eq!(config.active_directory.email_attribute, "mail");
+        let all: String = EXAMPLE
+            .lines()
+            .map(|line| match line.strip_prefix("#") {
+                Some(key) if key.starts_with(|c: char| c.is_ascii_lowercase() || c == '[') => {
+                    format!("{key}\n")
+                }
+                _ => format!("{line}\n"),
+            })
+            .collect();
+        let config = load(&all, &[]).unwrap();
+        assert_eq!(config.limits.operations_per_hour, Some(100));
+        assert_eq!(config.log.format, LogFormat::Json);
+        assert!(config.service.ca_file.is_some());
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_by_name() {
+        let error = load(&EXAMPLE.replace("subtrees =", "subtree ="), &[]).unwrap_err();
+        assert!(error.contains("subtree") && error.contains("agent.toml"), "{error}");
+        let error = load(&format!("{EXAMPLE}\n[extra]\nx = 1\n"), &[]).unwrap_err();
+        assert!(error.contains("extra"), "{error}");
+    }
+
+    #[test]
+    fn a_wrong_value_names_the_key_and_what_would_be_right() {
+        let cases = [
+            ("active_directory.controllers=ldap://dc1", "ldaps://"),
+            ("active_directory.subtrees=", "OU=People"),
+            ("active_directory.password_file=/nowhere", "only the agent can read"),
+            ("active_directory.email_attribute=mail)(x", "otherMailbox"),
+            ("limits.operations_per_hour=0", "at least 30"),
+            ("synchronisation.every_minutes=0", "1 to 1440"),
+            ("agent.name=", "1 to 64"),
+        ];
+        for (set, right) in cases {
+            let error = load(EXAMPLE, &[set]).unwrap_err();
+            let key = set.split('=').next().unwrap();
+            assert!(error.contains(key) && error.contains(right), "{set}: {error}");
+        }
+        let error = load(EXAMPLE, &["limits.operations_per_hour=many"]).unwrap_err();
+        assert!(error.contains("operations_per_hour"), "{error}");
+    }
+
+    #[test]
+    fn flags_override_and_lists_are_separated_by_semicolons() {
+        let set = "active_directory.subtrees=OU=A,DC=x;OU=B,DC=x";
+        let config = load(EXAMPLE, &[set, "limits.operations_per_hour=7"]).unwrap();
+        assert_eq!(config.active_directory.subtrees, ["OU=A,DC=x", "OU=B,DC=x"]);
+        assert_eq!(config.limits.operations_per_hour, Some(7));
+    }
+
+    #[test]
+    fn plain_http_is_for_this_machine_alone() {
+        for good in [
+            "https://reset.example.org",
+            "https://x:8443",
+            "http://localhost:8443",
+            "http://127.0.0.1:1",
+            "http://[::1]:1",
+        ] {
+            assert!(is_acceptable_origin(good), "{good}");
+        }
+        for bad in [
+            "http://reset.example.org",
+            "https://",
+            "https://x/y",
+            "ftp://x",
+            "http://localhost.example.org",
+            "https://a@b",
+        ] {
+            assert!(!is_acceptable_origin(bad), "{bad}");
+        }
+    }
+}

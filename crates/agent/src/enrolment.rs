@@ -1,0 +1,347 @@
+//! Enrolment: keys are made once and kept, the service learns their public halves proved with a
+//! one-time secret that itself never leaves, and its link key is pinned: only the key whose
+//! fingerprint the administrator carried over, and only after it signed what it took in.
+
+use std::{
+    io::Write as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use ed25519_dalek::{SigningKey, VerifyingKey};
+use protocol::{
+    agent::{Enrol, Enrolled, EnrolmentCode},
+    bytes::Bytes,
+    id::{AgentId, DirectoryId, KeyId, TenantId},
+    sealed::OpeningKey,
+};
+use rand::CryptoRng;
+use secret_store::{Kind, SecretStore, SecretStoreError};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use crate::{
+    clock::Clock,
+    config::{Config, Secrets, is_acceptable_origin},
+};
+
+const FILE: &str = "enrolment.json";
+const IDENTITY: &str = "identity-key";
+const DIRECTORY: &str = "directory-key";
+const RECIPIENT: &str = "recipient-key";
+const RECIPIENT_ID: &str = "recipient-key-id";
+
+/// What the agent knows of itself and of its service since its enrolment. Nothing secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Enrolment {
+    /// Its id.
+    pub agent: AgentId,
+    /// Its tenant.
+    pub tenant: TenantId,
+    /// Its directory.
+    pub directory: DirectoryId,
+    /// The service's origin.
+    pub origin: String,
+    /// The service's pinned link key.
+    pub link_key: Bytes,
+    /// Names the agent's key for sealed passwords.
+    pub recipient_key: KeyId,
+    /// The epoch of the list of recipients: rises when the keys on it change.
+    pub epoch: u32,
+}
+
+/// The agent's private keys. Wiped on drop.
+pub struct Keys {
+    /// Proves who the agent is.
+    pub identity: SigningKey,
+    /// Signs lists of recipients.
+    pub directory: SigningKey,
+    /// Opens sealed passwords.
+    pub recipient: OpeningKey,
+}
+
+/// Which keys an enrolment brings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bring {
+    /// Those in the secret store; only missing ones are made. So an enrolment whose answer was
+    /// lost is repeated with a fresh code.
+    Kept,
+    /// New ones in their place, after the agent was removed in the service.
+    New,
+}
+
+/// Why the agent is not, or cannot be, enrolled.
+#[derive(Debug, thiserror::Error)]
+pub enum EnrolmentError {
+    /// The text is no enrolment code.
+    #[error("this is no enrolment code; get one with: regain-service directory enrolment-code")]
+    NoCode,
+    /// The code leads to an address that passwords must not go to.
+    #[error(
+        "the code leads to {0:?}; the service must be reached over https (plain http only on this machine)"
+    )]
+    Origin(String),
+    /// There is an enrolment already.
+    #[error("{} exists: this agent is enrolled; to enrol it anew, delete that file, get a code with: regain-service directory enrolment-code, and run: regain-agent enrol --config FILE CODE (it keeps its keys)", .0.display())]
+    Already(PathBuf),
+    /// There is none.
+    #[error("{} is missing: this agent is not enrolled; run: regain-agent enrol --config FILE CODE", .0.display())]
+    Missing(PathBuf),
+    /// The service did not answer, or not as a service of ours does.
+    #[error("{origin}: {cause}")]
+    Service {
+        /// Where.
+        origin: String,
+        /// What happened.
+        cause: String,
+    },
+    /// The service did not take the agent in.
+    #[error(
+        "{0} refused the enrolment. Either the code is used or too old: get another with: regain-service directory enrolment-code. Or the directory knows other keys: remove its agents with: regain-service directory remove-agent, then run: regain-agent enrol --new-keys --config FILE CODE"
+    )]
+    Refused(String),
+    /// Somebody else answered, or answered something else than was asked.
+    #[error(
+        "{0} did not prove the key that the code names: somebody stands between agent and service; no enrolment was stored"
+    )]
+    WrongKey(String),
+    /// A file cannot be read, written or understood.
+    #[error("{path}: {cause}", path = path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        cause: String,
+    },
+    /// The keys cannot be kept or found.
+    #[error(transparent)]
+    Secrets(#[from] SecretStoreError),
+    /// A key is missing or malformed.
+    #[error(
+        "the {0} is missing from the secret store: delete enrolment.json in agent.data_dir, get a code with: regain-service directory enrolment-code, and run: regain-agent enrol --config FILE CODE"
+    )]
+    NoKey(&'static str),
+}
+
+impl Enrolment {
+    /// Enrols this agent.
+    ///
+    /// # Errors
+    /// [`EnrolmentError`]; then no enrolment is stored. Its keys are kept for the next try.
+    pub async fn make(
+        config: &Config,
+        code: &str,
+        secrets: &SecretStore,
+        bring: Bring,
+        clock: &Clock,
+        rng: &mut (impl CryptoRng + Send),
+    ) -> Result<Self, EnrolmentError> {
+        let path = path(&config.agent.data_dir);
+        if path.exists() {
+            return Err(EnrolmentError::Already(path));
+        }
+        let code = EnrolmentCode::parse(code).ok_or(EnrolmentError::NoCode)?;
+        if !is_acceptable_origin(&code.origin) {
+            return Err(EnrolmentError::Origin(code.origin));
+        }
+        let keys = Keys::make(secrets, bring, clock, rng)?;
+        let recipient = keys.recipient.public();
+        let recipient_key = recipient.id;
+        let request = Enrol::prove(
+            &code,
+            config.agent.name.clone(),
+            &keys.identity.verifying_key(),
+            recipient,
+            &keys.directory.verifying_key(),
+        );
+        let enrolled = post(config, &code.origin, &request).await?;
+        if !enrolled.answers(&request, &code.link_key_fingerprint) {
+            return Err(EnrolmentError::WrongKey(code.origin));
+        }
+        let enrolment = Self {
+            agent: enrolled.agent,
+            tenant: enrolled.tenant,
+            directory: enrolled.directory,
+            origin: code.origin,
+            link_key: enrolled.link_key,
+            recipient_key,
+            epoch: 1,
+        };
+        enrolment.write(&path)?;
+        Ok(enrolment)
+    }
+
+    /// Reads the enrolment.
+    ///
+    /// # Errors
+    /// [`EnrolmentError::Missing`] or an unreadable file.
+    pub fn read(data_dir: &Path) -> Result<Self, EnrolmentError> {
+        let path = path(data_dir);
+        let failed = |cause: String| EnrolmentError::File { path: path.clone(), cause };
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(EnrolmentError::Missing(path));
+            }
+            Err(error) => return Err(failed(error.to_string())),
+        };
+        let enrolment: Self =
+            serde_json::from_str(&text).map_err(|error| failed(error.to_string()))?;
+        enrolment.link_key().ok_or_else(|| failed("link_key is no Ed25519 key".to_owned()))?;
+        Ok(enrolment)
+    }
+
+    /// The service's pinned key.
+    pub fn link_key(&self) -> Option<VerifyingKey> {
+        VerifyingKey::from_bytes(&self.link_key.array()?).ok()
+    }
+
+    fn write(&self, path: &Path) -> Result<(), EnrolmentError> {
+        let failed = |cause: std::io::Error| EnrolmentError::File {
+            path: path.to_owned(),
+            cause: cause.to_string(),
+        };
+        let text = serde_json::to_string_pretty(self).map_err(|error| failed(error.into()))?;
+        let new = path.with_extension("new");
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let written = options.open(&new).and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            file.sync_all()
+        });
+        written.and_then(|()| std::fs::rename(&new, path)).map_err(failed)
+    }
+}
+
+impl Keys {
+    /// Reads the keys; makes and keeps those that are missing, malformed or to be new.
+    fn make(
+        secrets: &SecretStore,
+        bring: Bring,
+        clock: &Clock,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Self, EnrolmentError> {
+        let kept = |name: &str, length: usize| -> Result<_, SecretStoreError> {
+            let secret = secrets.get(name)?;
+            Ok(secret.filter(|secret| bring == Bring::Kept && secret.len() == length))
+        };
+        let mut recipient_is_new = false;
+        for name in [IDENTITY, DIRECTORY, RECIPIENT] {
+            if kept(name, 32)?.is_none() {
+                let mut secret = Zeroizing::new([0_u8; 32]);
+                rng.fill_bytes(secret.as_mut());
+                secrets.set(name, secret.as_ref())?;
+                recipient_is_new |= name == RECIPIENT;
+            }
+        }
+        let id = kept(RECIPIENT_ID, 16)?.filter(|_| !recipient_is_new);
+        let id = id.and_then(|id| id.as_slice().try_into().ok());
+        let id = if let Some(id) = id {
+            KeyId(Uuid::from_bytes(id))
+        } else {
+            let id = KeyId::new(clock.unix_millis(), rng);
+            secrets.set(RECIPIENT_ID, id.0.as_bytes())?;
+            id
+        };
+        Self::read(secrets, id)
+    }
+
+    /// Reads the keys.
+    ///
+    /// # Errors
+    /// When one is missing or the store cannot be read.
+    pub fn read(secrets: &SecretStore, recipient: KeyId) -> Result<Self, EnrolmentError> {
+        let key = |name: &'static str| -> Result<Zeroizing<[u8; 32]>, EnrolmentError> {
+            let secret = secrets.get(name)?.ok_or(EnrolmentError::NoKey(name))?;
+            let bytes = secret.as_slice().try_into().map_err(|_| EnrolmentError::NoKey(name))?;
+            Ok(Zeroizing::new(bytes))
+        };
+        Ok(Self {
+            identity: SigningKey::from_bytes(&*key(IDENTITY)?),
+            directory: SigningKey::from_bytes(&*key(DIRECTORY)?),
+            recipient: OpeningKey::derive(recipient, &*key(RECIPIENT)?),
+        })
+    }
+}
+
+/// Makes the data folder, for its owner alone, and opens the secret store in it.
+///
+/// # Errors
+/// When either cannot be made.
+pub fn open_secrets(config: &Config) -> Result<SecretStore, EnrolmentError> {
+    let data_dir = &config.agent.data_dir;
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(data_dir).map_err(|error| EnrolmentError::File {
+        path: data_dir.clone(),
+        cause: format!("{error}; agent.data_dir must be a folder that the agent's user may write"),
+    })?;
+    let kind = match config.agent.secrets {
+        Secrets::Auto => Kind::Auto,
+        Secrets::Keyring => Kind::Keyring,
+        Secrets::File => Kind::File,
+    };
+    Ok(SecretStore::open("regain-agent", &data_dir.join("secrets"), kind)?)
+}
+
+async fn post(config: &Config, origin: &str, request: &Enrol) -> Result<Enrolled, EnrolmentError> {
+    let failed = |cause: String| EnrolmentError::Service { origin: origin.to_owned(), cause };
+    let client = client(config.service.ca_file.as_deref()).map_err(failed)?;
+    let answer = client
+        .post(format!("{origin}/api/v1/agents/enrol"))
+        .timeout(Duration::from_secs(30))
+        .json(request)
+        .send()
+        .await
+        .map_err(|error| failed(chain(&error)))?;
+    let status = answer.status();
+    if !status.is_success() {
+        let body = answer.text().await.unwrap_or_default();
+        let code = serde_json::from_str::<serde_json::Value>(&body).ok();
+        let code = code.as_ref().and_then(|problem| problem.get("code")?.as_str());
+        if code == Some("enrolment-refused") {
+            return Err(EnrolmentError::Refused(origin.to_owned()));
+        }
+        return Err(failed(format!("refused the enrolment: {}", code.unwrap_or(status.as_str()))));
+    }
+    answer.json().await.map_err(|error| failed(chain(&error)))
+}
+
+/// The one HTTP client: HTTP/1.1 (a WebSocket needs its upgrade), no redirects, time limits,
+/// the system's proxy and authorities or the one of the configuration.
+pub(crate) fn client(ca_file: Option<&Path>) -> Result<reqwest::Client, String> {
+    let mut builder = reqwest::Client::builder()
+        .http1_only()
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(Duration::from_secs(10))
+        .tcp_nodelay(true)
+        .user_agent(concat!("regain-agent/", env!("CARGO_PKG_VERSION")));
+    if let Some(path) = ca_file {
+        let pem = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let certificates =
+            reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| chain(&error))?;
+        builder = builder.tls_certs_only(certificates);
+    }
+    builder.build().map_err(|error| chain(&error))
+}
+
+/// An error with its causes, for people.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+fn path(data_dir: &Path) -> PathBuf {
+    data_dir.join(FILE)
+}

@@ -1,0 +1,202 @@
+//! The command line of the agent: enrol, run, doctor. Start-up only.
+
+use std::{
+    io::{Read as _, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+    sync::Arc,
+};
+
+use anyhow::{Context, Result};
+use clap::{Args, Parser, Subcommand};
+use directory::active_directory::{ActiveDirectory, Settings, Trust};
+use rand::{
+    SeedableRng,
+    rngs::{StdRng, SysRng},
+};
+use regain_agent::{
+    Agent,
+    clock::Clock,
+    config::{Config, LogFormat},
+    doctor::{self, Verdict},
+    enrolment::{Bring, Enrolment, open_secrets},
+};
+use tracing_subscriber::EnvFilter;
+
+/// Stands beside a directory and changes it when the service asks and its own limits allow.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Enrol this agent with the code from `regain-service directory enrolment-code`.
+    Enrol {
+        #[command(flatten)]
+        common: Common,
+        /// The code; "-" or nothing reads it from standard input, where no process list shows it.
+        code: Option<String>,
+        /// Make new keys in place of the kept ones. The service takes them after
+        /// `regain-service directory remove-agent`.
+        #[arg(long)]
+        new_keys: bool,
+    },
+    /// Serve until told to stop.
+    Run {
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Check everything that is needed and print what mends it. Changes nothing.
+    Doctor {
+        #[command(flatten)]
+        common: Common,
+    },
+}
+
+#[derive(Args)]
+struct Common {
+    /// The configuration file; agent.example.toml explains every key.
+    #[arg(long, env = "REGAIN_AGENT_CONFIG", value_name = "FILE")]
+    config: PathBuf,
+    /// Set one key over file and environment, such as --set agent.name=dc2. Repeatable.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+}
+
+fn main() -> ExitCode {
+    match start(Cli::parse().verb) {
+        Ok(code) => code,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr().lock(), "regain-agent: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(verb: Verb) -> Result<ExitCode> {
+    let common = match &verb {
+        Verb::Enrol { common, .. } | Verb::Run { common } | Verb::Doctor { common } => common,
+    };
+    let config = Config::load(&common.config, &common.overrides)?;
+    start_log(&config)?;
+    // One thread: an agent waits more than it works, and rests in little memory.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("starting the runtime")?;
+    match verb {
+        Verb::Enrol { code, new_keys, .. } => {
+            let bring = if new_keys { Bring::New } else { Bring::Kept };
+            runtime.block_on(enrol(&config, code, bring))
+        }
+        Verb::Run { .. } => runtime.block_on(run(&config)),
+        Verb::Doctor { .. } => runtime.block_on(diagnose(&config)),
+    }
+}
+
+async fn enrol(config: &Config, code: Option<String>, bring: Bring) -> Result<ExitCode> {
+    let code = match code {
+        Some(code) if code != "-" => code,
+        Some(_) | None => {
+            let mut code = String::new();
+            std::io::stdin()
+                .lock()
+                .take(4096)
+                .read_to_string(&mut code)
+                .context("reading the code")?;
+            code
+        }
+    };
+    let secrets = open_secrets(config)?;
+    let mut rng = randomness()?;
+    let clock = Clock::system();
+    let enrolment = Enrolment::make(config, &code, &secrets, bring, &clock, &mut rng).await?;
+    say(&format!(
+        "Enrolled with {} as agent {}.\nNext: regain-agent doctor, then regain-agent run.",
+        enrolment.origin, enrolment.agent
+    ))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn run(config: &Config) -> Result<ExitCode> {
+    let directory = directory(config)?;
+    let secrets = open_secrets(config)?;
+    let agent = Agent::open(config, directory, &secrets, Clock::system(), randomness()?)?;
+    agent.run(stop()).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn diagnose(config: &Config) -> Result<ExitCode> {
+    let directory = directory(config)?;
+    let checks = doctor::examine(config, &directory, &Clock::system()).await;
+    for check in &checks {
+        say(&check.to_string())?;
+    }
+    let bad = checks.iter().filter(|check| matches!(check.verdict, Verdict::Bad { .. })).count();
+    say(&match bad {
+        0 => "Everything needed is in place.".to_owned(),
+        1 => "One thing must be mended.".to_owned(),
+        _ => format!("{bad} things must be mended."),
+    })?;
+    Ok(if bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn directory(config: &Config) -> Result<ActiveDirectory> {
+    let section = &config.active_directory;
+    let password_file = section.password_file.clone();
+    let clock = Clock::system();
+    let directory = ActiveDirectory::new(Settings {
+        controllers: section.controllers.clone(),
+        trust: section.ca_file.clone().map_or(Trust::System, Trust::File),
+        bind_user: section.account.clone(),
+        bind_password: Arc::new(move || Config::password(&password_file)),
+        base_dns: section.subtrees.clone(),
+        excluded_dns: section.excluded_subtrees.clone(),
+        email_attribute: section.email_attribute.clone(),
+        now: Arc::new(move || clock.unix_seconds()),
+    });
+    directory.context("active_directory")
+}
+
+fn randomness() -> Result<StdRng> {
+    StdRng::try_from_rng(&mut SysRng).context("the system gives no randomness")
+}
+
+fn start_log(config: &Config) -> Result<()> {
+    let filter = EnvFilter::try_new(&config.log.filter)
+        .context("log.filter: write a level such as \"info\", or \"info,regain_agent=debug\"")?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match config.log.format {
+        LogFormat::Text => log.with_ansi(false).init(),
+        LogFormat::Json => log.json().init(),
+    }
+    Ok(())
+}
+
+/// Resolves when the system asks the agent to stop.
+async fn stop() {
+    let interrupted = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminated) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                () = interrupted => {}
+                _ = terminated.recv() => {}
+            }
+            return;
+        }
+    }
+    interrupted.await;
+}
+
+fn say(text: &str) -> Result<()> {
+    writeln!(std::io::stdout().lock(), "{text}").context("writing to standard output")
+}

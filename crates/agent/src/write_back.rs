@@ -1,0 +1,353 @@
+//! Carries out changes, exactly once in effect: order, limits, journal, directory, journal,
+//! report. One operation at a time per account. What became of a write that was not answered
+//! is found out by reading, never by writing again (design decision 5).
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use directory::Directory;
+use password::NewPassword;
+use protocol::{
+    agent::{Change, ChangeAct, Report},
+    directory::{ExternalId, NotDone, Outcome},
+    id::{OperationId, TenantId},
+    sealed::Binding,
+};
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep},
+};
+
+use crate::{
+    clock::Clock,
+    enrolment::Keys,
+    journal::{Act, Intent, Journal, JournalError},
+    limits::Limits,
+    link::ServiceTime,
+    outbox::Outbox,
+};
+
+/// After this long an unanswered write can no longer arrive: the driver's time limit and then
+/// some. Only then "nothing is written" means "not done".
+const SETTLED: Duration = Duration::from_secs(30);
+/// When an unanswered write is looked for, each counted from the one before; together longer
+/// than [`SETTLED`] and about as long as an order lives.
+const LOOK_AFTER_SECONDS: [u64; 8] = [0, 1, 2, 4, 8, 16, 30, 60];
+
+/// The longest life of an order after its arrival, whatever it says (catalogue WB-05).
+const MAX_LIFE: Duration = Duration::from_secs(120);
+
+pub(crate) struct WriteBack<D> {
+    directory: Arc<D>,
+    journal: Journal,
+    limits: Arc<Limits>,
+    outbox: Outbox,
+    keys: Keys,
+    tenant: TenantId,
+    clock: Clock,
+    started: Instant,
+    in_flight: Mutex<HashSet<OperationId>>,
+    accounts: Mutex<HashMap<ExternalId, Arc<tokio::sync::Mutex<()>>>>,
+    /// The journal failed: the agent must end.
+    pub(crate) broken: Notify,
+}
+
+/// An order to change an account, as it arrived.
+pub(crate) struct Arrived {
+    pub(crate) change: Change,
+    /// When it stops living, on our monotonic clock.
+    pub(crate) deadline: Instant,
+    /// The service's clock, for what is bound to its time.
+    pub(crate) service_time: ServiceTime,
+}
+
+impl Arrived {
+    /// Counts the order's life on the service's clock since the time exchange, so that what was
+    /// held up on the way has the less to live. Never longer than [`MAX_LIFE`].
+    pub(crate) fn at(arrival: Instant, change: Change, service_time: ServiceTime) -> Self {
+        let now = service_time.unix_millis_at(arrival);
+        let left = Duration::from_millis(change.expires_at_ms.saturating_sub(now));
+        Self { change, deadline: arrival + left.min(MAX_LIFE), service_time }
+    }
+}
+
+/// A change that may be made.
+enum Allowed {
+    Unlock,
+    Reset(NewPassword),
+}
+
+impl Allowed {
+    fn password(&self) -> Option<&NewPassword> {
+        match self {
+            Self::Unlock => None,
+            Self::Reset(password) => Some(password),
+        }
+    }
+
+    fn act(&self) -> Act {
+        match self {
+            Self::Unlock => Act::Unlock,
+            Self::Reset(_) => Act::Reset,
+        }
+    }
+}
+
+impl<D: Directory> WriteBack<D> {
+    pub(crate) fn new(
+        directory: Arc<D>,
+        journal: Journal,
+        limits: Arc<Limits>,
+        outbox: Outbox,
+        keys: Keys,
+        tenant: TenantId,
+        clock: Clock,
+    ) -> Self {
+        Self {
+            directory,
+            journal,
+            limits,
+            outbox,
+            keys,
+            tenant,
+            clock,
+            started: Instant::now(),
+            in_flight: Mutex::default(),
+            accounts: Mutex::default(),
+            broken: Notify::new(),
+        }
+    }
+
+    /// The keys, for the list of recipients and the link.
+    pub(crate) fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// Carries out an order and reports what became of it. A repetition is answered from the
+    /// journal; one of an operation still under way is answered when that ends.
+    pub(crate) async fn carry_out(&self, arrived: Arrived) {
+        let operation = arrived.change.operation;
+        let Some(_under_way) = self.begin(operation) else {
+            return;
+        };
+        let turn = self.turn(&arrived.change.account);
+        let _held = turn.lock().await;
+        let done = match self.journal.find(operation) {
+            Some(known) => match (known.outcome, known.intent) {
+                (Some(outcome), _) => {
+                    self.tell(operation, outcome).await;
+                    Ok(())
+                }
+                (None, Some(intent)) => {
+                    // Begun before a restart. The order brings the password to find out with.
+                    let allowed = self.open(&arrived).ok();
+                    let password = allowed.as_ref().and_then(Allowed::password);
+                    self.find_out(operation, &intent, password, self.started).await
+                }
+                (None, None) => self.begin_and_write(&arrived).await,
+            },
+            None => self.begin_and_write(&arrived).await,
+        };
+        self.or_end(done);
+    }
+
+    /// Finds out what became of the writes that a restart interrupted.
+    pub(crate) async fn resolve_open(&self) {
+        for (operation, intent) in self.journal.open_intents() {
+            if intent.act == Act::Reset {
+                // Without the password only "nothing was written" can be found out, and that
+                // not yet. The service's repetition of the order brings the password.
+                sleep(SETTLED.saturating_sub(self.started.elapsed())).await;
+            }
+            let Some(_under_way) = self.begin(operation) else {
+                continue;
+            };
+            let turn = self.turn(&intent.account);
+            let _held = turn.lock().await;
+            if self.journal.find(operation).is_some_and(|known| known.outcome.is_none()) {
+                let done = self.find_out(operation, &intent, None, self.started).await;
+                self.or_end(done);
+            }
+        }
+    }
+
+    /// Reports every outcome that the service has not stored yet, after a connect.
+    pub(crate) async fn tell_unstored(&self) {
+        for (operation, outcome) in self.journal.unstored_outcomes() {
+            self.tell(operation, outcome).await;
+        }
+    }
+
+    /// The service has stored an outcome.
+    pub(crate) async fn stored(&self, operation: OperationId) {
+        let noted = self.journal.stored(operation, self.clock.unix_millis()).await;
+        self.or_end(noted);
+    }
+
+    async fn begin_and_write(&self, arrived: &Arrived) -> Result<(), JournalError> {
+        let Change { operation, account, fence, .. } = &arrived.change;
+        let allowed = match self.allow(arrived) {
+            Ok(allowed) => allowed,
+            Err(reason) => return self.conclude(*operation, Outcome::NotDone { reason }).await,
+        };
+        let intent = Intent { account: account.clone(), act: allowed.act(), fence: fence.clone() };
+        let noted = self.journal.intend(*operation, intent.clone(), self.clock.unix_millis()).await;
+        if let Err(error) = noted {
+            // Nothing was written, and this agent will not write any more.
+            self.tell(*operation, Outcome::NotDone { reason: NotDone::NoAgent }).await;
+            return Err(error);
+        }
+        let begun = Instant::now();
+        let outcome = match &allowed {
+            Allowed::Unlock => self.directory.unlock(account, fence).await,
+            Allowed::Reset(password) => self.directory.reset(account, password, fence).await,
+        };
+        match outcome {
+            Outcome::Done | Outcome::NotDone { .. } => self.conclude(*operation, outcome).await,
+            Outcome::NotKnown => {
+                self.find_out(*operation, &intent, allowed.password(), begun).await
+            }
+        }
+    }
+
+    /// What must hold before anything is begun: the order lives, its password opens, the hour
+    /// has room. (Whom it may concern is the driver's last word before the write.)
+    fn allow(&self, arrived: &Arrived) -> Result<Allowed, NotDone> {
+        if Instant::now() >= arrived.deadline {
+            return Err(NotDone::Expired);
+        }
+        let allowed = self.open(arrived)?;
+        if !self.limits.take(Instant::now()) {
+            tracing::error!(
+                per_hour = self.limits.per_hour(),
+                "hourly limit reached: refusing further changes"
+            );
+            return Err(NotDone::AgentLimit);
+        }
+        Ok(allowed)
+    }
+
+    fn open(&self, arrived: &Arrived) -> Result<Allowed, NotDone> {
+        let Change { operation, account, act, .. } = &arrived.change;
+        let (sealed, expires_at) = match act {
+            ChangeAct::Unlock => return Ok(Allowed::Unlock),
+            ChangeAct::Reset { sealed, expires_at } => (sealed, *expires_at),
+        };
+        if arrived.service_time.unix_seconds() >= expires_at {
+            return Err(NotDone::Expired);
+        }
+        let binding = Binding {
+            tenant: self.tenant,
+            operation: *operation,
+            account: account.0.clone(),
+            expires_at,
+        };
+        match sealed.open(&binding, &self.keys.recipient) {
+            Ok(password) => Ok(Allowed::Reset(password)),
+            Err(error) => {
+                tracing::warn!(%operation, %error, "sealed password refused");
+                Err(NotDone::NotOpened)
+            }
+        }
+    }
+
+    /// Looks until it is known what became of a write, or for as long as that is of use to the
+    /// person. "Not done" counts only once the write can no longer arrive.
+    async fn find_out(
+        &self,
+        operation: OperationId,
+        intent: &Intent,
+        password: Option<&NewPassword>,
+        begun: Instant,
+    ) -> Result<(), JournalError> {
+        let mut told = false;
+        for pause in LOOK_AFTER_SECONDS {
+            sleep(Duration::from_secs(pause)).await;
+            let seen = self.look(intent, password).await;
+            let certain = match seen {
+                Outcome::Done => true,
+                Outcome::NotDone { .. } => begun.elapsed() >= SETTLED,
+                Outcome::NotKnown => false,
+            };
+            if certain {
+                return self.conclude(operation, seen).await;
+            }
+            if !told {
+                self.tell(operation, Outcome::NotKnown).await;
+                told = true;
+            }
+        }
+        tracing::error!(%operation, account = %intent.account.0, "cannot find out what became of a write; left open in the journal");
+        Ok(())
+    }
+
+    async fn look(&self, intent: &Intent, password: Option<&NewPassword>) -> Outcome {
+        let Intent { account, act, fence } = intent;
+        if *act == Act::Reset && password.is_none() {
+            return match self.directory.status(account).await {
+                // Two hidden key versions are not the same one.
+                Ok(status)
+                    if status.fence.controller == fence.controller
+                        && fence.key_version.is_some()
+                        && status.fence.key_version == fence.key_version =>
+                {
+                    Outcome::NotDone { reason: NotDone::DirectoryUnreachable }
+                }
+                Ok(_) | Err(_) => Outcome::NotKnown,
+            };
+        }
+        self.directory.resolve(account, password, fence).await
+    }
+
+    async fn conclude(&self, operation: OperationId, outcome: Outcome) -> Result<(), JournalError> {
+        self.journal.conclude(operation, outcome.clone(), self.clock.unix_millis()).await?;
+        tracing::info!(%operation, ?outcome, "operation ended");
+        self.tell(operation, outcome).await;
+        Ok(())
+    }
+
+    async fn tell(&self, operation: OperationId, outcome: Outcome) {
+        // Without a link it is told after the next connect, from the journal.
+        self.outbox.send(Report::Outcome { operation, outcome }).await;
+    }
+
+    fn or_end(&self, done: Result<(), JournalError>) {
+        if let Err(error) = done {
+            tracing::error!(%error, "the journal failed; the agent ends and finds out after its restart");
+            self.broken.notify_one();
+        }
+    }
+
+    fn begin(&self, operation: OperationId) -> Option<UnderWay<'_>> {
+        let fresh = lock(&self.in_flight).insert(operation);
+        fresh.then_some(UnderWay { in_flight: &self.in_flight, operation })
+    }
+
+    fn turn(&self, account: &ExternalId) -> Arc<tokio::sync::Mutex<()>> {
+        let mut accounts = lock(&self.accounts);
+        accounts.retain(|_, turn| Arc::strong_count(turn) > 1);
+        Arc::clone(accounts.entry(account.clone()).or_default())
+    }
+}
+
+/// An operation under way; a second one with its id is not begun before this one ends.
+struct UnderWay<'a> {
+    in_flight: &'a Mutex<HashSet<OperationId>>,
+    operation: OperationId,
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        lock(self.in_flight).remove(&self.operation);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

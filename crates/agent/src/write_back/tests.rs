@@ -1,0 +1,468 @@
+//! Exactly once in effect: a directory that counts its writes, and every way of losing an
+//! answer. Time stands still and is moved by hand.
+
+use std::{
+    collections::VecDeque,
+    path::PathBuf,
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+};
+
+use ed25519_dalek::SigningKey;
+use password::PasswordRules;
+use protocol::{
+    directory::{AccountRecord, AccountStatus, Fence},
+    id::{AgentId, DirectoryId, KeyId},
+    sealed::{OpeningKey, RecipientList, SealedPassword},
+};
+use rand::{SeedableRng as _, rngs::StdRng};
+use tempfile::TempDir;
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use super::*;
+
+const TENANT: TenantId = TenantId(Uuid::from_u128(2));
+const PASSWORD: &str = "Correct horse 7";
+/// What the service's clock shows when an order of these tests arrives.
+const NOW_MS: u64 = 1_000_000;
+
+/// What becomes of the next write.
+#[derive(Clone, Copy)]
+enum Fate {
+    Answered,
+    /// Written, but the answer is lost.
+    AnswerLost,
+    /// Never arrived.
+    RequestLost,
+    /// Arrived long after everybody stopped waiting for the answer.
+    RequestLate(Duration),
+    Refused(NotDone),
+}
+
+/// One account, and a count of the writes that reached it.
+#[derive(Default)]
+struct Counting {
+    writes: Arc<AtomicUsize>,
+    at_once: AtomicUsize,
+    most_at_once: AtomicUsize,
+    fates: Mutex<VecDeque<Fate>>,
+    hides_key_version: AtomicBool,
+}
+
+impl Counting {
+    fn with(fates: impl IntoIterator<Item = Fate>) -> Arc<Self> {
+        Arc::new(Self { fates: Mutex::new(fates.into_iter().collect()), ..Self::default() })
+    }
+
+    fn writes(&self) -> usize {
+        self.writes.load(Ordering::SeqCst)
+    }
+
+    async fn write(&self) -> Outcome {
+        let at_once = self.at_once.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most_at_once.fetch_max(at_once, Ordering::SeqCst);
+        sleep(Duration::from_millis(20)).await;
+        self.at_once.fetch_sub(1, Ordering::SeqCst);
+        let fate = lock(&self.fates).pop_front().unwrap_or(Fate::Answered);
+        match fate {
+            Fate::Answered | Fate::AnswerLost => self.writes.fetch_add(1, Ordering::SeqCst),
+            Fate::RequestLost | Fate::Refused(_) => 0,
+            Fate::RequestLate(after) => {
+                let writes = Arc::clone(&self.writes);
+                tokio::spawn(async move {
+                    sleep(after).await;
+                    writes.fetch_add(1, Ordering::SeqCst);
+                });
+                0
+            }
+        };
+        match fate {
+            Fate::Answered => Outcome::Done,
+            Fate::AnswerLost | Fate::RequestLost | Fate::RequestLate(_) => Outcome::NotKnown,
+            Fate::Refused(reason) => Outcome::NotDone { reason },
+        }
+    }
+}
+
+impl Directory for Counting {
+    async fn accounts(
+        &self,
+        _: &mut (dyn FnMut(Vec<AccountRecord>) + Send),
+    ) -> Result<(), NotDone> {
+        Ok(())
+    }
+
+    async fn status(&self, _: &ExternalId) -> Result<AccountStatus, NotDone> {
+        let key_version = u32::try_from(self.writes()).ok();
+        let key_version = key_version.filter(|_| !self.hides_key_version.load(Ordering::SeqCst));
+        Ok(AccountStatus {
+            locked: self.writes() == 0,
+            disabled: false,
+            account_expired: false,
+            password_expired: false,
+            must_change: false,
+            never_signed_in: false,
+            protected: false,
+            rules: PasswordRules::unread(),
+            fence: Fence { key_version, ..fence() },
+        })
+    }
+
+    async fn unlock(&self, _: &ExternalId, _: &Fence) -> Outcome {
+        self.write().await
+    }
+
+    async fn reset(&self, _: &ExternalId, password: &NewPassword, _: &Fence) -> Outcome {
+        assert_eq!(password.expose(), PASSWORD);
+        self.write().await
+    }
+
+    async fn resolve(&self, _: &ExternalId, _: Option<&NewPassword>, _: &Fence) -> Outcome {
+        match self.writes() {
+            0 => Outcome::NotDone { reason: NotDone::DirectoryUnreachable },
+            _ => Outcome::Done,
+        }
+    }
+}
+
+/// An agent's write-back with what it said.
+struct Lab {
+    write_back: Arc<WriteBack<Counting>>,
+    directory: Arc<Counting>,
+    reports: mpsc::Receiver<Report>,
+    folder: Arc<TempDir>,
+}
+
+impl Lab {
+    fn new(directory: &Arc<Counting>) -> Self {
+        Self::on(directory, Arc::new(tempfile::tempdir().unwrap()), 30)
+    }
+
+    /// The agent after a restart: the same journal, nothing else kept.
+    fn restarted(&self) -> Self {
+        Self::on(&self.directory, Arc::clone(&self.folder), 30)
+    }
+
+    fn on(directory: &Arc<Counting>, folder: Arc<TempDir>, per_hour: u32) -> Self {
+        let journal =
+            Journal::open(&folder.path().join("journal"), AgentId(Uuid::from_u128(1)), 0).unwrap();
+        let limits = Arc::new(Limits::new(Some(per_hour), Vec::new(), Instant::now()));
+        let outbox = Outbox::default();
+        let reports = outbox.connect();
+        let keys = Keys {
+            identity: SigningKey::from_bytes(&[1; 32]),
+            directory: SigningKey::from_bytes(&[2; 32]),
+            recipient: recipient(),
+        };
+        let clock = Clock::new(|| 1_000);
+        let write_back =
+            WriteBack::new(Arc::clone(directory), journal, limits, outbox, keys, TENANT, clock);
+        Self { write_back: Arc::new(write_back), directory: Arc::clone(directory), reports, folder }
+    }
+
+    async fn order(&mut self, change: Change) -> Outcome {
+        self.write_back.carry_out(arrived(change)).await;
+        self.said().pop().unwrap()
+    }
+
+    /// Every outcome said so far.
+    fn said(&mut self) -> Vec<Outcome> {
+        let mut said = Vec::new();
+        while let Ok(report) = self.reports.try_recv() {
+            let Report::Outcome { outcome, .. } = report else { panic!("another report") };
+            said.push(outcome);
+        }
+        said
+    }
+
+    fn journal_path(&self) -> PathBuf {
+        self.folder.path().join("journal")
+    }
+}
+
+fn recipient() -> OpeningKey {
+    OpeningKey::derive(KeyId(Uuid::from_u128(4)), &[3; 32])
+}
+
+fn fence() -> Fence {
+    Fence {
+        controller: "ldaps://dc1".to_owned(),
+        password_last_set: "1".to_owned(),
+        lockout_time: "2".to_owned(),
+        key_version: Some(0),
+    }
+}
+
+/// An order that arrives when the service's clock shows [`NOW_MS`].
+fn arrived(change: Change) -> Arrived {
+    let now = Instant::now();
+    Arrived::at(now, change, ServiceTime::new(NOW_MS, now))
+}
+
+fn change(operation: u128, act: ChangeAct) -> Change {
+    Change {
+        operation: OperationId(Uuid::from_u128(operation)),
+        account: ExternalId("anna".to_owned()),
+        act,
+        fence: fence(),
+        expires_at_ms: NOW_MS + 120_000,
+    }
+}
+
+fn unlock(operation: u128) -> Change {
+    change(operation, ChangeAct::Unlock)
+}
+
+fn reset(operation: u128) -> Change {
+    let expires_at = 2_000;
+    let binding = Binding {
+        tenant: TENANT,
+        operation: OperationId(Uuid::from_u128(operation)),
+        account: "anna".to_owned(),
+        expires_at,
+    };
+    let signer = SigningKey::from_bytes(&[2; 32]);
+    let list = RecipientList::sign(
+        DirectoryId(Uuid::from_u128(3)),
+        1,
+        10_000,
+        vec![recipient().public()],
+        &signer,
+    );
+    let password = NewPassword::parse(PASSWORD.to_owned()).ok().unwrap();
+    let mut rng = StdRng::seed_from_u64(1);
+    let sealed = SealedPassword::seal(&password, &binding, &list, &mut rng).unwrap();
+    change(operation, ChangeAct::Reset { sealed, expires_at })
+}
+
+fn not_done(reason: NotDone) -> Outcome {
+    Outcome::NotDone { reason }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repeated_order_is_answered_and_not_carried_out_again() {
+    let directory = Counting::with([]);
+    let mut lab = Lab::new(&directory);
+    for change in [unlock(1), reset(2)] {
+        let before = directory.writes();
+        assert_eq!(lab.order(change.clone()).await, Outcome::Done);
+        assert_eq!(lab.order(change.clone()).await, Outcome::Done);
+        let mut restarted = lab.restarted();
+        assert_eq!(restarted.order(change).await, Outcome::Done);
+        assert_eq!(directory.writes(), before + 1);
+        lab = restarted;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn refusals_are_kept_too() {
+    let directory = Counting::with([Fate::Refused(NotDone::Changed)]);
+    let mut lab = Lab::new(&directory);
+    assert_eq!(lab.order(unlock(1)).await, not_done(NotDone::Changed));
+    assert_eq!(lab.restarted().order(unlock(1)).await, not_done(NotDone::Changed));
+    assert_eq!(directory.writes(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_is_found_out_by_reading() {
+    for change in [unlock(1), reset(1)] {
+        let directory = Counting::with([Fate::AnswerLost]);
+        assert_eq!(Lab::new(&directory).order(change).await, Outcome::Done);
+        assert_eq!(directory.writes(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_request_is_not_done_only_when_it_can_no_longer_arrive() {
+    let directory = Counting::with([Fate::RequestLost]);
+    let mut lab = Lab::new(&directory);
+    let begun = Instant::now();
+    lab.write_back.carry_out(arrived(unlock(1))).await;
+    assert!(begun.elapsed() >= SETTLED);
+    assert_eq!(lab.said(), [Outcome::NotKnown, not_done(NotDone::DirectoryUnreachable)]);
+    assert_eq!(directory.writes(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_arrives_late_is_done() {
+    let directory = Counting::with([Fate::RequestLate(Duration::from_secs(9))]);
+    let mut lab = Lab::new(&directory);
+    lab.write_back.carry_out(arrived(unlock(1))).await;
+    assert_eq!(lab.said(), [Outcome::NotKnown, Outcome::Done]);
+    assert_eq!(directory.writes(), 1);
+}
+
+/// The journal as a crash between intent and outcome leaves it.
+async fn crashed(directory: &Arc<Counting>, act: Act) -> Lab {
+    crashed_with(directory, act, fence()).await
+}
+
+async fn crashed_with(directory: &Arc<Counting>, act: Act, fence: Fence) -> Lab {
+    let lab = Lab::new(directory);
+    let intent = Intent { account: ExternalId("anna".to_owned()), act, fence };
+    let operation = OperationId(Uuid::from_u128(1));
+    lab.write_back.journal.intend(operation, intent, 1_000).await.unwrap();
+    lab.restarted()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_after_the_write_ends_as_done_without_another() {
+    for (act, change) in [(Act::Unlock, unlock(1)), (Act::Reset, reset(1))] {
+        let directory = Counting::with([]);
+        let mut lab = crashed(&directory, act).await;
+        directory.writes.store(1, Ordering::SeqCst);
+        assert_eq!(lab.order(change).await, Outcome::Done);
+        assert_eq!(directory.writes(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_before_the_write_ends_as_not_done_and_nothing_is_written_later() {
+    for (act, change) in [(Act::Unlock, unlock(1)), (Act::Reset, reset(1))] {
+        let directory = Counting::with([]);
+        let mut lab = crashed(&directory, act).await;
+        assert_eq!(lab.order(change.clone()).await, not_done(NotDone::DirectoryUnreachable));
+        assert_eq!(lab.order(change).await, not_done(NotDone::DirectoryUnreachable));
+        assert_eq!(directory.writes(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_agent_finds_out_after_a_crash_even_when_nobody_asks_again() {
+    let directory = Counting::with([]);
+    let mut lab = crashed(&directory, Act::Unlock).await;
+    directory.writes.store(1, Ordering::SeqCst);
+    lab.write_back.resolve_open().await;
+    assert_eq!(lab.said(), [Outcome::Done]);
+
+    let directory = Counting::with([]);
+    let mut lab = crashed(&directory, Act::Reset).await;
+    lab.write_back.resolve_open().await;
+    assert_eq!(lab.said(), [not_done(NotDone::DirectoryUnreachable)]);
+
+    // A password was set, but whether it was ours only the password can prove.
+    let directory = Counting::with([]);
+    let mut lab = crashed(&directory, Act::Reset).await;
+    directory.writes.store(1, Ordering::SeqCst);
+    lab.write_back.resolve_open().await;
+    assert_eq!(lab.said(), [Outcome::NotKnown]);
+    assert_eq!(lab.order(reset(1)).await, Outcome::Done);
+    assert_eq!(directory.writes(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn hidden_key_versions_do_not_prove_that_nothing_was_written() {
+    let directory = Counting::with([]);
+    directory.hides_key_version.store(true, Ordering::SeqCst);
+    let fence = Fence { key_version: None, ..fence() };
+    let mut lab = crashed_with(&directory, Act::Reset, fence).await;
+    directory.writes.store(1, Ordering::SeqCst);
+    lab.write_back.resolve_open().await;
+    assert_eq!(lab.said(), [Outcome::NotKnown]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_orders_life_is_counted_on_the_services_clock_and_capped() {
+    let linked = Instant::now();
+    let service_time = ServiceTime::new(NOW_MS, linked);
+    let life = |held_up: u64, expires_at_ms: u64| {
+        let arrival = linked + Duration::from_secs(held_up);
+        let change = Change { expires_at_ms, ..unlock(1) };
+        Arrived::at(arrival, change, service_time).deadline - arrival
+    };
+    assert_eq!(life(0, NOW_MS + 60_000), Duration::from_secs(60));
+    assert_eq!(life(50, NOW_MS + 60_000), Duration::from_secs(10));
+    assert_eq!(life(61, NOW_MS + 60_000), Duration::ZERO);
+    assert_eq!(life(0, u64::MAX), MAX_LIFE);
+
+    // Held up on the way for longer than it lives: it is not begun.
+    let directory = Counting::with([]);
+    let mut lab = Lab::new(&directory);
+    let arrival = linked + Duration::from_secs(121);
+    let late = Arrived::at(arrival, unlock(1), service_time);
+    sleep(Duration::from_secs(121)).await;
+    lab.write_back.carry_out(late).await;
+    assert_eq!(lab.said(), [not_done(NotDone::Expired)]);
+    assert_eq!(directory.writes(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_past_its_life_is_not_begun() {
+    let directory = Counting::with([]);
+    let mut lab = Lab::new(&directory);
+    let late = Change { expires_at_ms: NOW_MS, ..unlock(1) };
+    assert_eq!(lab.order(late).await, not_done(NotDone::Expired));
+    let mut sealed_for_the_past = arrived(reset(2));
+    sealed_for_the_past.service_time = ServiceTime::new(2_000_000, Instant::now());
+    lab.write_back.carry_out(sealed_for_the_past).await;
+    assert_eq!(lab.said(), [not_done(NotDone::Expired)]);
+    // Told once, it stays so: a fresh life does not revive it.
+    assert_eq!(lab.order(unlock(1)).await, not_done(NotDone::Expired));
+    assert_eq!(directory.writes(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_password_sealed_for_another_operation_or_account_is_not_opened() {
+    let directory = Counting::with([]);
+    let mut lab = Lab::new(&directory);
+    let swapped = Change { operation: OperationId(Uuid::from_u128(9)), ..reset(1) };
+    assert_eq!(lab.order(swapped).await, not_done(NotDone::NotOpened));
+    let redirected = Change { account: ExternalId("boss".to_owned()), ..reset(2) };
+    assert_eq!(lab.order(redirected).await, not_done(NotDone::NotOpened));
+    assert_eq!(directory.writes(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn past_its_hourly_limit_the_agent_refuses() {
+    let directory = Counting::with([]);
+    let mut lab = Lab::on(&directory, Arc::new(tempfile::tempdir().unwrap()), 2);
+    let mut outcomes = Vec::new();
+    for operation in 1..=4 {
+        outcomes.push(lab.order(unlock(operation)).await);
+    }
+    let refused = not_done(NotDone::AgentLimit);
+    assert_eq!(outcomes, [Outcome::Done, Outcome::Done, refused.clone(), refused]);
+    assert_eq!(directory.writes(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_account_has_one_operation_at_a_time() {
+    let directory = Counting::with([]);
+    let mut lab = Lab::new(&directory);
+    let same = unlock(1);
+    let write_back = &lab.write_back;
+    tokio::join!(
+        write_back.carry_out(arrived(same.clone())),
+        write_back.carry_out(arrived(same)),
+        write_back.carry_out(arrived(unlock(2))),
+        write_back.carry_out(arrived(reset(3))),
+    );
+    assert_eq!(directory.writes(), 3, "the repetition was not carried out");
+    assert_eq!(directory.most_at_once.load(Ordering::SeqCst), 1);
+    assert_eq!(lab.said().len(), 3);
+    assert!(lock(&lab.write_back.in_flight).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_journal_nothing_is_written_and_the_agent_ends() {
+    let directory = Counting::with([]);
+    let mut lab = Lab::new(&directory);
+    let write_back = Arc::get_mut(&mut lab.write_back).unwrap();
+    write_back.journal = write_back.journal.broken();
+    assert_eq!(lab.order(unlock(1)).await, not_done(NotDone::NoAgent));
+    assert_eq!(directory.writes(), 0);
+    lab.write_back.broken.notified().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_password_is_ever_in_the_journal() {
+    let directory = Counting::with([]);
+    let mut lab = Lab::new(&directory);
+    let order = reset(1);
+    let ChangeAct::Reset { sealed, .. } = &order.act else { panic!() };
+    let ciphertext = serde_json::to_string(&sealed.ciphertext).unwrap();
+    assert_eq!(lab.order(order.clone()).await, Outcome::Done);
+    let journal = std::fs::read_to_string(lab.journal_path()).unwrap();
+    assert!(journal.contains("\"act\":\"reset\""));
+    assert!(!journal.contains(PASSWORD) && !journal.contains(ciphertext.trim_matches('"')));
+}

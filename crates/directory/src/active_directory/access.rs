@@ -1,0 +1,146 @@
+//! Who may do what: an object's access list (MS-DTYP 2.4), read for one question, whether our
+//! own logon holds an extended right on it.
+
+/// Bit of an access mask: an extended right, named by the entry's object type.
+const CONTROL_ACCESS: u32 = 0x100;
+const GENERIC_ALL: u32 = 0x1000_0000;
+/// The entry is only handed down, it does not count here.
+const INHERIT_ONLY: u8 = 0x8;
+
+/// Reset-Password, 00299570-246d-11d0-a768-00aa006e0529.
+pub(super) const RESET_PASSWORD: [u8; 16] = [
+    0x70, 0x95, 0x29, 0x00, 0x6d, 0x24, 0xd0, 0x11, 0xa7, 0x68, 0x00, 0xaa, 0x00, 0x6e, 0x05, 0x29,
+];
+/// Unexpire-Password, ccc2dc7d-a6ad-4a7a-8846-c04e3cc53501.
+pub(super) const UNEXPIRE_PASSWORD: [u8; 16] = [
+    0x7d, 0xdc, 0xc2, 0xcc, 0xad, 0xa6, 0x7a, 0x4a, 0x88, 0x46, 0xc0, 0x4e, 0x3c, 0xc5, 0x35, 0x01,
+];
+
+/// Whether somebody with these SIDs holds the extended right. The first entry that speaks of it
+/// decides, as on the server. A descriptor that cannot be read grants nothing.
+pub(super) fn grants(descriptor: &[u8], own_sids: &[Vec<u8>], right: &[u8; 16]) -> bool {
+    entries(descriptor)
+        .into_iter()
+        .flatten()
+        .find(|entry| entry.speaks_of(own_sids, right))
+        .is_some_and(|entry| entry.allows)
+}
+
+struct AccessEntry<'a> {
+    allows: bool,
+    flags: u8,
+    mask: u32,
+    object: Option<&'a [u8]>,
+    sid: &'a [u8],
+}
+
+impl AccessEntry<'_> {
+    fn speaks_of(&self, own_sids: &[Vec<u8>], right: &[u8; 16]) -> bool {
+        self.flags & INHERIT_ONLY == 0
+            && self.mask & (CONTROL_ACCESS | GENERIC_ALL) != 0
+            && self.object.is_none_or(|object| object == right)
+            && own_sids.iter().any(|own| own == self.sid)
+    }
+}
+
+fn entries(descriptor: &[u8]) -> Option<Vec<AccessEntry<'_>>> {
+    let list = descriptor.get(usize::try_from(u32_at(descriptor, 16)?).ok()?..)?;
+    let count = u16_at(list, 4)?;
+    let mut rest = list.get(8..)?;
+    let mut entries = Vec::new();
+    for _ in 0..count {
+        let size = usize::from(u16_at(rest, 2)?);
+        if size < 8 {
+            return None;
+        }
+        entries.extend(entry(rest.get(..size)?));
+        rest = rest.get(size..)?;
+    }
+    Some(entries)
+}
+
+/// An entry of the four kinds that grant or deny; others do not matter here.
+fn entry(bytes: &[u8]) -> Option<AccessEntry<'_>> {
+    let (kind, flags, mask) = (*bytes.first()?, *bytes.get(1)?, u32_at(bytes, 4)?);
+    let (object, sid) = match kind {
+        0 | 1 => (None, bytes.get(8..)?),
+        5 | 6 => {
+            let present = u32_at(bytes, 8)?;
+            let object = (present & 1 != 0).then(|| bytes.get(12..28)).flatten();
+            let before_sid =
+                12 + 16 * usize::from(present & 1 != 0) + 16 * usize::from(present & 2 != 0);
+            (object, bytes.get(before_sid..)?)
+        }
+        _ => return None,
+    };
+    Some(AccessEntry { allows: matches!(kind, 0 | 5), flags, mask, object, sid })
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+    let bytes = bytes.get(at..at + 2)?;
+    Some(u16::from_le_bytes(bytes.try_into().ok()?))
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    let bytes = bytes.get(at..at + 4)?;
+    Some(u32::from_le_bytes(bytes.try_into().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const US: [u8; 4] = [1, 1, 1, 1];
+    const OTHERS: [u8; 4] = [2, 2, 2, 2];
+
+    fn object_entry(kind: u8, flags: u8, mask: u32, object: &[u8; 16], sid: [u8; 4]) -> Vec<u8> {
+        let body = [&mask.to_le_bytes()[..], &1_u32.to_le_bytes(), object, &sid].concat();
+        let size = u16::try_from(4 + body.len()).unwrap().to_le_bytes();
+        [&[kind, flags][..], &size, &body].concat()
+    }
+
+    fn descriptor(entries: &[Vec<u8>]) -> Vec<u8> {
+        let count = u16::try_from(entries.len()).unwrap().to_le_bytes();
+        let mut bytes = vec![0; 16];
+        bytes.extend(20_u32.to_le_bytes());
+        bytes.extend([4, 0, 0, 0]);
+        bytes.extend(count);
+        bytes.extend([0, 0]);
+        bytes.extend(entries.concat());
+        bytes
+    }
+
+    fn granted(entries: &[Vec<u8>]) -> bool {
+        grants(&descriptor(entries), &[US.to_vec()], &RESET_PASSWORD)
+    }
+
+    #[test]
+    fn only_an_effective_entry_for_us_and_this_right_grants_it() {
+        let allow = |flags, object, sid| object_entry(5, flags, CONTROL_ACCESS, object, sid);
+        assert!(granted(&[allow(0, &RESET_PASSWORD, US)]));
+        assert!(granted(&[allow(0x10, &RESET_PASSWORD, US)]), "inherited");
+        assert!(!granted(&[allow(INHERIT_ONLY, &RESET_PASSWORD, US)]));
+        assert!(!granted(&[allow(0, &UNEXPIRE_PASSWORD, US)]));
+        assert!(!granted(&[allow(0, &RESET_PASSWORD, OTHERS)]));
+        assert!(
+            !granted(&[object_entry(5, 0, 0x20, &RESET_PASSWORD, US)]),
+            "another kind of right"
+        );
+        assert!(!granted(&[]));
+    }
+
+    #[test]
+    fn an_earlier_denial_wins() {
+        let deny = object_entry(6, 0, CONTROL_ACCESS, &RESET_PASSWORD, US);
+        let allow = object_entry(5, 0, CONTROL_ACCESS, &RESET_PASSWORD, US);
+        assert!(!granted(&[deny.clone(), allow.clone()]));
+        assert!(granted(&[allow, deny]));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_a_descriptor_or_none(bytes in proptest::collection::vec(0_u8.., 0..200)) {
+            let _ = grants(&bytes, &[US.to_vec()], &RESET_PASSWORD);
+        }
+    }
+}

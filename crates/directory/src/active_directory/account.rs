@@ -1,0 +1,367 @@
+//! A user object of Active Directory, read into our words. Malformed values count as missing.
+//! No network, no judgement of who may be touched (`scope`).
+
+use password::PasswordRules;
+use protocol::directory::{AccountRecord, AccountStatus, ExternalId, Fence};
+use uuid::Uuid;
+
+use super::entry::Entry;
+
+/// What the list of accounts needs. The configured email attribute comes on top.
+pub(super) const LISTED: [&str; 10] = [
+    "objectGUID",
+    "objectSid",
+    "sAMAccountName",
+    "sAMAccountType",
+    "userPrincipalName",
+    "userAccountControl",
+    "displayName",
+    "mail",
+    "adminCount",
+    "servicePrincipalName",
+];
+
+/// What status, writes and read-back need of one account.
+pub(super) const LIVE: &[&str] = &[
+    "objectGUID",
+    "objectSid",
+    "sAMAccountName",
+    "sAMAccountType",
+    "userPrincipalName",
+    "userAccountControl",
+    "displayName",
+    "adminCount",
+    "servicePrincipalName",
+    "tokenGroups",
+    "lockoutTime",
+    "pwdLastSet",
+    "accountExpires",
+    "lastLogon",
+    "lastLogonTimestamp",
+    "logonCount",
+    "msDS-KeyVersionNumber",
+    "msDS-User-Account-Control-Computed",
+    "msDS-ResultantPSO",
+];
+
+/// What one reads back after a write.
+pub(super) const FENCED: &[&str] = &["lockoutTime", "pwdLastSet", "msDS-KeyVersionNumber"];
+
+const DISABLED: i64 = 0x2;
+const LOCKED: i64 = 0x10;
+const PASSWORD_EXPIRED: i64 = 0x80_0000;
+const NEVER: i64 = i64::MAX;
+const MAX_NAME_BYTES: usize = 256;
+
+/// The values that writes are fenced on, as they stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Values {
+    pub(super) password_last_set: String,
+    pub(super) lockout_time: String,
+    pub(super) key_version: Option<u32>,
+}
+
+impl Values {
+    pub(super) fn read(entry: &Entry) -> Self {
+        let number = |name| entry.number(name).map_or_else(String::new, |n| n.to_string());
+        Self {
+            password_last_set: number("pwdLastSet"),
+            lockout_time: number("lockoutTime"),
+            key_version: entry.number("msDS-KeyVersionNumber").and_then(|n| u32::try_from(n).ok()),
+        }
+    }
+
+    /// Whether no lock is set. (A lock may have run out and still be set.)
+    pub(super) fn is_unlocked(&self) -> bool {
+        is_zero(&self.lockout_time)
+    }
+}
+
+/// Absent and 0 both mean that no lock is set.
+pub(super) fn is_zero(lockout_time: &str) -> bool {
+    matches!(lockout_time, "" | "0")
+}
+
+/// How a directory names an account for ever.
+pub(super) fn external_id(entry: &Entry) -> Option<ExternalId> {
+    let guid = entry.all("objectGUID").first()?;
+    let guid = Uuid::from_bytes_le(guid.as_slice().try_into().ok()?);
+    Some(ExternalId(guid.to_string()))
+}
+
+/// The search base that finds an account wherever it was moved to. `None` when the id is no
+/// GUID, which no account of ours has.
+pub(super) fn base_of(account: &ExternalId) -> Option<String> {
+    let guid: Uuid = account.0.parse().ok()?;
+    Some(format!("<GUID={guid}>"))
+}
+
+/// An account as the synchronisation sends it; `None` when it has no usable id.
+pub(super) fn record(
+    entry: &Entry,
+    netbios: Option<&str>,
+    email_attribute: &str,
+    protected: bool,
+) -> Option<AccountRecord> {
+    let login = name(entry, "sAMAccountName");
+    let principal = name(entry, "userPrincipalName");
+    let qualified = netbios.zip(login).map(|(domain, login)| format!(r"{domain}\{login}"));
+    let mut names: Vec<String> = [principal, login, name(entry, "mail")]
+        .into_iter()
+        .flatten()
+        .map(str::to_owned)
+        .chain(qualified)
+        .collect();
+    names.dedup_by(|a, b| a.eq_ignore_ascii_case(b));
+    let display_name = name(entry, "displayName").or(login).or(principal)?;
+    Some(AccountRecord {
+        external_id: external_id(entry)?,
+        display_name: display_name.to_owned(),
+        names,
+        email: entry.texts(email_attribute).find(|text| is_address(text)).map(str::to_owned),
+        enabled: entry.number("userAccountControl")? & DISABLED == 0,
+        protected,
+    })
+}
+
+fn name<'a>(entry: &'a Entry, attribute: &str) -> Option<&'a str> {
+    entry.text(attribute).filter(|text| text.len() <= MAX_NAME_BYTES)
+}
+
+/// Whether mail could be sent there: one `@`, something on both sides, nothing that a header
+/// or a mail server could misread.
+fn is_address(text: &str) -> bool {
+    let Some((local, domain)) = text.split_once('@') else {
+        return false;
+    };
+    let plain = |c: char| {
+        !c.is_whitespace() && !matches!(c, '@' | '<' | '>' | '"' | ',' | ';' | '(' | ')' | '\\')
+    };
+    (1..=64).contains(&local.len())
+        && (1..=253).contains(&domain.len())
+        && text.chars().all(|c| c == '@' || plain(c))
+        && !domain.contains('@')
+        && domain.split('.').all(|label| !label.is_empty())
+}
+
+/// The live truth about an account.
+pub(super) fn status(
+    entry: &Entry,
+    controller: &str,
+    mut rules: PasswordRules,
+    protected: bool,
+    unix_seconds: i64,
+) -> AccountStatus {
+    let values = Values::read(entry);
+    let computed = entry.number("msDS-User-Account-Control-Computed").unwrap_or(0);
+    let must_change = values.password_last_set == "0";
+    let signed_in = ["lastLogonTimestamp", "lastLogon", "logonCount"]
+        .into_iter()
+        .any(|name| entry.number(name).unwrap_or(0) > 0);
+    rules.names = names_for_rules(entry);
+    // Reading a fine-grained policy needs a right that the service account may not have.
+    rules.complete &= entry.text("msDS-ResultantPSO").is_none();
+    AccountStatus {
+        locked: computed & LOCKED != 0,
+        disabled: entry.number("userAccountControl").unwrap_or(0) & DISABLED != 0,
+        account_expired: has_ended(entry.number("accountExpires"), unix_seconds),
+        // A password that must be changed counts as expired for Active Directory.
+        password_expired: computed & PASSWORD_EXPIRED != 0 && !must_change,
+        must_change,
+        never_signed_in: !signed_in,
+        protected,
+        rules,
+        fence: Fence {
+            controller: controller.to_owned(),
+            password_last_set: values.password_last_set,
+            lockout_time: values.lockout_time,
+            key_version: values.key_version,
+        },
+    }
+}
+
+fn has_ended(account_expires: Option<i64>, unix_seconds: i64) -> bool {
+    match account_expires {
+        None | Some(0 | NEVER) => false,
+        Some(filetime) => unix_of(filetime) <= unix_seconds,
+    }
+}
+
+/// Unix seconds of a FILETIME: 100 ns since 1601.
+fn unix_of(filetime: i64) -> i64 {
+    filetime / 10_000_000 - 11_644_473_600
+}
+
+/// The names of the complexity rule: the account name as a whole, the display name in parts
+/// (MS-SAMR 3.1.1.7.2 and its delimiters), none shorter than three characters.
+fn names_for_rules(entry: &Entry) -> Vec<String> {
+    let login = entry.text("sAMAccountName").unwrap_or_default();
+    let parts =
+        entry.text("displayName").unwrap_or_default().split([',', '.', '-', '_', ' ', '#', '\t']);
+    let mut names: Vec<String> = std::iter::once(login)
+        .chain(parts)
+        .filter(|part| part.chars().count() >= 3)
+        .map(str::to_owned)
+        .collect();
+    names.dedup();
+    names
+}
+
+/// The rules of the domain from the head of its naming context.
+pub(super) fn domain_rules(head: &Entry) -> PasswordRules {
+    const COMPLEX: i64 = 1;
+    let unread = PasswordRules::unread();
+    let length = head.number("minPwdLength").and_then(|n| u16::try_from(n).ok());
+    let properties = head.number("pwdProperties");
+    PasswordRules {
+        min_length: length.unwrap_or(unread.min_length),
+        max_length: unread.max_length,
+        min_classes: match properties {
+            Some(bits) if bits & COMPLEX == 0 => 0,
+            _ => unread.min_classes,
+        },
+        names: Vec::new(),
+        history: head.number("pwdHistoryLength").and_then(|n| u16::try_from(n).ok()),
+        min_age_seconds: head.number("minPwdAge").map(|n| n.unsigned_abs() / 10_000_000),
+        complete: length.is_some() && properties.is_some(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GUID: [u8; 16] = [
+        0x8b, 0x16, 0x47, 0xae, 0x5d, 0x35, 0xe5, 0x45, 0x86, 0x04, 0x8a, 0xc5, 0x48, 0xfa, 0x86,
+        0x05,
+    ];
+
+    fn entry(values: &[(&str, &[u8])]) -> Entry {
+        let mut all: Vec<(&str, &[u8])> = vec![
+            ("objectGUID", &GUID),
+            ("sAMAccountName", b"anna"),
+            ("userAccountControl", b"512"),
+        ];
+        all.extend(values);
+        Entry::of("CN=Anna Berg,OU=People,DC=ad,DC=test", &all)
+    }
+
+    fn live(values: &[(&str, &[u8])]) -> AccountStatus {
+        let rules = PasswordRules { complete: true, ..PasswordRules::unread() };
+        status(&entry(values), "ldaps://dc1", rules, false, 1_800_000_000)
+    }
+
+    #[test]
+    fn the_guid_is_written_as_windows_writes_it() {
+        let id = external_id(&entry(&[])).unwrap();
+        assert_eq!(id.0, "ae47168b-355d-45e5-8604-8ac548fa8605");
+        assert_eq!(base_of(&id).unwrap(), "<GUID=ae47168b-355d-45e5-8604-8ac548fa8605>");
+        assert_eq!(base_of(&ExternalId("x>,DC=test".to_owned())), None);
+    }
+
+    #[test]
+    fn every_name_is_listed_and_malformed_ones_are_missing() {
+        let listed = record(
+            &entry(&[
+                ("userPrincipalName", b"anna@ad.test"),
+                ("mail", b"anna@ad.test"),
+                ("otherMailbox", b"not an address"),
+                ("otherMailbox", b"anna@home.example"),
+                ("displayName", b"Anna\nBerg"),
+            ]),
+            Some("AD"),
+            "otherMailbox",
+            false,
+        )
+        .unwrap();
+        assert_eq!(listed.names, ["anna@ad.test", "anna", "anna@ad.test", r"AD\anna"]);
+        assert_eq!(listed.email.as_deref(), Some("anna@home.example"));
+        assert_eq!(listed.display_name, "anna", "a name with a line break is none");
+        assert!(listed.enabled);
+    }
+
+    #[test]
+    fn addresses_that_could_be_misread_are_none() {
+        for good in ["a@b.example", "anna.berg+x@mail.example.org"] {
+            assert!(is_address(good), "{good}");
+        }
+        for bad in [
+            "",
+            "a",
+            "@b.example",
+            "a@",
+            "a@b@c",
+            "a b@c.example",
+            "a@b..c",
+            "<a@b.c>",
+            "a@b.c,d@e.f",
+        ] {
+            assert!(!is_address(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn states_are_told_apart() {
+        let locked = live(&[
+            ("msDS-User-Account-Control-Computed", b"16"),
+            ("lockoutTime", b"134397060747750140"),
+            ("pwdLastSet", b"134397056110410420"),
+            ("msDS-KeyVersionNumber", b"2"),
+        ]);
+        assert!(locked.locked && locked.never_signed_in && !locked.must_change);
+        assert_eq!(locked.fence.lockout_time, "134397060747750140");
+        assert_eq!(locked.fence.key_version, Some(2));
+        let must_change = live(&[
+            ("pwdLastSet", b"0"),
+            ("msDS-User-Account-Control-Computed", b"8388608"),
+            ("lastLogon", b"134397056110410420"),
+        ]);
+        assert!(must_change.must_change && !must_change.password_expired);
+        assert_eq!(must_change.fence.key_version, None, "hidden is not 0");
+        assert!(!must_change.never_signed_in);
+        let expired =
+            live(&[("msDS-User-Account-Control-Computed", b"8388608"), ("pwdLastSet", b"1")]);
+        assert!(expired.password_expired && !expired.must_change);
+        assert!(live(&[("accountExpires", b"134397056110410420")]).account_expired);
+        for never in [b"0".as_slice(), b"9223372036854775807", b"x"] {
+            assert!(!live(&[("accountExpires", never)]).account_expired);
+        }
+    }
+
+    #[test]
+    fn an_unreadable_fine_grained_policy_makes_the_rules_incomplete() {
+        assert!(live(&[]).rules.complete);
+        assert!(
+            !live(&[("msDS-ResultantPSO", b"CN=Strict,CN=Password Settings Container")])
+                .rules
+                .complete
+        );
+    }
+
+    #[test]
+    fn the_complexity_rule_gets_the_names_it_compares() {
+        let rules = live(&[("displayName", b"Anna-Lena Berg, Dr.")]).rules;
+        assert_eq!(rules.names, ["anna", "Anna", "Lena", "Berg"]);
+    }
+
+    #[test]
+    fn the_domain_says_its_rules() {
+        let head = |properties: &'static [u8]| {
+            domain_rules(&Entry::of(
+                "DC=ad",
+                &[
+                    ("minPwdLength", b"10"),
+                    ("pwdProperties", properties),
+                    ("pwdHistoryLength", b"24"),
+                    ("minPwdAge", b"-864000000000"),
+                ],
+            ))
+        };
+        let rules = head(b"1");
+        assert_eq!((rules.min_length, rules.min_classes), (10, 3));
+        assert_eq!((rules.history, rules.min_age_seconds), (Some(24), Some(86_400)));
+        assert!(rules.complete);
+        assert_eq!(head(b"0").min_classes, 0);
+        assert!(!domain_rules(&Entry::of("DC=ad", &[])).complete);
+    }
+}

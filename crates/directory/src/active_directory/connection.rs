@@ -1,0 +1,402 @@
+//! One domain controller: LDAPS with a checked certificate, a bind, and one warm connection
+//! that is made anew when it broke. Every call has a time limit.
+//!
+//! Only reads are repeated on a new connection. A write is sent once; who loses its answer
+//! finds out by reading (`Directory::resolve`).
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use ldap3::{
+    Ldap, LdapConnAsync, LdapConnSettings, Mod, Scope as SearchScope, StdStream,
+    adapters::{Adapter, EntriesOnly, PagedResults},
+    controls::RawControl,
+    ldap_escape,
+};
+use rustls::ClientConfig;
+use tokio::{
+    net::TcpStream,
+    time::{Instant, timeout},
+};
+use zeroize::Zeroizing;
+
+use super::{
+    Login, SettingsError,
+    distinguished_name::DistinguishedName,
+    entry::Entry,
+    refusal::{BindRefusal, Fault},
+    scope::Scope,
+};
+
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+const READ_LIMIT: Duration = Duration::from_secs(5);
+const WRITE_LIMIT: Duration = Duration::from_secs(10);
+/// How long no bind is tried after a refused one, so that we do not lock our own account.
+const BIND_PAUSE: Duration = Duration::from_secs(60);
+const PAGE: i32 = 500;
+
+/// A controller, its address and what is needed to log on there.
+pub(super) struct Controller {
+    /// As configured; names the controller in fences.
+    pub(super) url: String,
+    host: String,
+    port: u16,
+    tls: Arc<ClientConfig>,
+    login: Arc<Login>,
+    warm: tokio::sync::Mutex<Option<Session>>,
+    refused: Mutex<Option<RefusedBind>>,
+}
+
+struct RefusedBind {
+    password: Zeroizing<String>,
+    refusal: BindRefusal,
+    until: Instant,
+}
+
+/// A connection with a bound service account and what was learnt of the domain.
+#[derive(Clone)]
+pub(super) struct Session {
+    ldap: Ldap,
+    pub(super) domain: Arc<Domain>,
+}
+
+/// What does not change while a connection lasts.
+pub(super) struct Domain {
+    /// The naming context.
+    pub(super) head: String,
+    /// The name in front of `\`.
+    pub(super) netbios: Option<String>,
+    /// The configured base DNs as the server prints them.
+    pub(super) bases: Vec<String>,
+    pub(super) scope: Scope,
+}
+
+impl Controller {
+    /// Reads an address such as `ldaps://dc1.example.org` or `ldaps://dc1.example.org:3269`.
+    pub(super) fn new(
+        url: &str,
+        tls: Arc<ClientConfig>,
+        login: Arc<Login>,
+    ) -> Result<Self, SettingsError> {
+        let (host, port) = parse(url).ok_or_else(|| SettingsError::Controller(url.to_owned()))?;
+        Ok(Self {
+            url: url.to_owned(),
+            host,
+            port,
+            tls,
+            login,
+            warm: tokio::sync::Mutex::new(None),
+            refused: Mutex::new(None),
+        })
+    }
+
+    /// The warm connection, or a new one.
+    pub(super) async fn session(&self) -> Result<Session, Fault> {
+        let mut warm = self.warm.lock().await;
+        if let Some(session) = warm.as_mut()
+            && !session.ldap.is_closed()
+        {
+            return Ok(session.clone());
+        }
+        *warm = None;
+        let session = self.new_session().await?;
+        *warm = Some(session.clone());
+        Ok(session)
+    }
+
+    /// A connection of its own, for long reads that must not hold up a write.
+    pub(super) async fn new_session(&self) -> Result<Session, Fault> {
+        let mut ldap = self.connect().await?;
+        self.bind(&mut ldap).await?;
+        Session::learn(ldap, &self.login).await
+    }
+
+    /// Forgets the warm connection, after it broke or left a write unanswered.
+    pub(super) async fn forget(&self) {
+        *self.warm.lock().await = None;
+    }
+
+    /// Reads one entry on the warm connection, and once more on a new one when that broke.
+    pub(super) async fn read(
+        &self,
+        dn: &str,
+        attributes: &'static [&'static str],
+    ) -> Result<(Session, Option<Entry>), Fault> {
+        let session = self.session().await?;
+        match session.read(dn, attributes).await {
+            Err(Fault::Broken(cause)) => {
+                tracing::debug!(controller = %self.url, %cause, "connection lost, making it anew");
+                self.forget().await;
+                let session = self.session().await?;
+                let entry = session.read(dn, attributes).await?;
+                Ok((session, entry))
+            }
+            other => Ok((session, other?)),
+        }
+    }
+
+    /// Whether `password` opens the account `dn`, tried once on a connection of its own.
+    pub(super) async fn proves(&self, dn: &str, password: &str) -> Result<bool, Fault> {
+        let mut ldap = self.connect().await?;
+        let answer = timed(READ_LIMIT, ldap.simple_bind(dn, password)).await?;
+        let proven =
+            answer.rc == 0 || answer.rc == 49 && BindRefusal::read(&answer.text).proves_password();
+        Ok(proven)
+    }
+
+    async fn connect(&self) -> Result<Ldap, Fault> {
+        let broken = |error: std::io::Error| Fault::Broken(error.to_string());
+        let connecting = async {
+            let stream =
+                TcpStream::connect((self.host.as_str(), self.port)).await.map_err(broken)?;
+            stream.set_nodelay(true).map_err(broken)?;
+            let settings = LdapConnSettings::new()
+                .set_config(Arc::clone(&self.tls))
+                .set_std_stream(StdStream::Tcp(stream.into_std().map_err(broken)?));
+            LdapConnAsync::with_settings(settings, &self.url).await.map_err(Fault::of)
+        };
+        let (connection, ldap) = timeout(CONNECT_LIMIT, connecting).await.map_err(|_| {
+            Fault::Broken(format!("no connection within {} s", CONNECT_LIMIT.as_secs()))
+        })??;
+        let controller = self.url.clone();
+        tokio::spawn(async move {
+            if let Err(error) = connection.drive().await {
+                tracing::debug!(%controller, %error, "connection ended");
+            }
+        });
+        Ok(ldap)
+    }
+
+    async fn bind(&self, ldap: &mut Ldap) -> Result<(), Fault> {
+        let password = (self.login.password)().map_err(Fault::NoPassword)?;
+        if let Some(refused) = lock(&self.refused).as_ref()
+            && refused.password == password
+            && Instant::now() < refused.until
+        {
+            return Err(Fault::BindRefused(refused.refusal));
+        }
+        let answer = timed(READ_LIMIT, ldap.simple_bind(&self.login.bind_user, &password)).await?;
+        match answer.rc {
+            0 => {
+                *lock(&self.refused) = None;
+                Ok(())
+            }
+            49 => {
+                let refusal = BindRefusal::read(&answer.text);
+                tracing::error!(controller = %self.url, %refusal, "the service account cannot sign in; no further try for {} s", BIND_PAUSE.as_secs());
+                let until = Instant::now() + BIND_PAUSE;
+                *lock(&self.refused) = Some(RefusedBind { password, refusal, until });
+                Err(Fault::BindRefused(refusal))
+            }
+            _ => Err(answer.into()),
+        }
+    }
+}
+
+impl Session {
+    async fn learn(ldap: Ldap, login: &Login) -> Result<Self, Fault> {
+        const ROOT: &[&str] =
+            &["defaultNamingContext", "configurationNamingContext", "tokenGroups"];
+        let mut root = search(&ldap, "", SearchScope::Base, "(objectClass=*)", ROOT).await?;
+        let root = root.pop().ok_or(Fault::NoDomain("entry"))?;
+        let head =
+            root.text("defaultNamingContext").ok_or(Fault::NoDomain("defaultNamingContext"))?;
+        let configuration = root
+            .text("configurationNamingContext")
+            .ok_or(Fault::NoDomain("configurationNamingContext"))?;
+        let partitions = format!("CN=Partitions,{configuration}");
+        let filter = format!("(&(nCName={})(nETBIOSName=*))", ldap_escape(head));
+        let partition =
+            search(&ldap, &partitions, SearchScope::OneLevel, &filter, &["nETBIOSName"]).await?;
+        let mut bases = Vec::with_capacity(login.base_dns.len());
+        for base in &login.base_dns {
+            bases.push(as_printed(&ldap, base).await?);
+        }
+        let mut excluded = Vec::with_capacity(login.excluded_dns.len());
+        for dn in &login.excluded_dns {
+            excluded.push(as_printed(&ldap, dn).await?);
+        }
+        let domain = Domain {
+            head: head.to_owned(),
+            netbios: partition.first().and_then(|p| p.text("nETBIOSName")).map(str::to_owned),
+            scope: Scope {
+                bases: parse_all(&bases)?,
+                excluded: parse_all(&excluded)?,
+                own_sids: root.all("tokenGroups").to_vec(),
+                bind_user: login.bind_user.clone(),
+            },
+            bases,
+        };
+        Ok(Self { ldap, domain: Arc::new(domain) })
+    }
+
+    /// Reads one entry; `None` when there is none or we may not see it.
+    pub(super) async fn read(
+        &self,
+        dn: &str,
+        attributes: &'static [&'static str],
+    ) -> Result<Option<Entry>, Fault> {
+        match search(&self.ldap, dn, SearchScope::Base, "(objectClass=*)", attributes).await {
+            Ok(mut entries) => Ok(entries.pop()),
+            Err(Fault::Refused { code: 32, .. }) => Ok(None),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// Searches a subtree; at most `limit` entries.
+    pub(super) async fn find(
+        &self,
+        base: &str,
+        filter: &str,
+        attributes: &'static [&'static str],
+        limit: i32,
+    ) -> Result<Vec<Entry>, Fault> {
+        let mut ldap = self.ldap.clone();
+        let options = ldap3::SearchOptions::new().sizelimit(limit);
+        ldap.with_search_options(options);
+        let found =
+            timed(READ_LIMIT, ldap.search(base, SearchScope::Subtree, filter, attributes)).await?;
+        // 4: there were more than asked for.
+        match found.1.rc {
+            0 | 4 => Ok(found.0.into_iter().map(Entry::read).collect()),
+            _ => Err(found.1.into()),
+        }
+    }
+
+    /// Reads who may do what to an object: the security descriptor without owner and audit list.
+    pub(super) async fn access_list(&self, dn: &str) -> Result<Option<Vec<u8>>, Fault> {
+        /// LDAP_SERVER_SD_FLAGS_OID with DACL_SECURITY_INFORMATION.
+        const FLAGS_OID: &str = "1.2.840.113556.1.4.801";
+        const DACL_ONLY: [u8; 5] = [0x30, 0x03, 0x02, 0x01, 0x04];
+        let mut ldap = self.ldap.clone();
+        ldap.with_controls(RawControl {
+            ctype: FLAGS_OID.to_owned(),
+            crit: true,
+            val: Some(DACL_ONLY.to_vec()),
+        });
+        let attributes = vec!["nTSecurityDescriptor"];
+        let reading = ldap.search(dn, SearchScope::Base, "(objectClass=*)", attributes);
+        let (entries, _) = timed(READ_LIMIT, reading).await?.success().map_err(Fault::of)?;
+        let entry = entries.into_iter().next().map(Entry::read);
+        Ok(entry.and_then(|entry| entry.all("nTSecurityDescriptor").first().cloned()))
+    }
+
+    /// Reads a whole subtree page by page.
+    pub(super) async fn pages(
+        &self,
+        base: &str,
+        filter: &str,
+        attributes: Vec<String>,
+        each: &mut (dyn FnMut(Vec<Entry>) + Send),
+    ) -> Result<(), Fault> {
+        let adapters: Vec<Box<dyn Adapter<'_, String, Vec<String>>>> =
+            vec![Box::new(EntriesOnly::new()), Box::new(PagedResults::new(PAGE))];
+        let mut ldap = self.ldap.clone();
+        ldap.with_timeout(READ_LIMIT);
+        let mut stream = ldap
+            .streaming_search_with(adapters, base, SearchScope::Subtree, filter, attributes)
+            .await
+            .map_err(Fault::of)?;
+        let mut page = Vec::new();
+        while let Some(raw) = stream.next().await.map_err(Fault::of)? {
+            page.push(Entry::read(raw));
+            if page.len() == PAGE as usize {
+                each(std::mem::take(&mut page));
+            }
+        }
+        stream.finish().await.success().map_err(Fault::of)?;
+        if !page.is_empty() {
+            each(page);
+        }
+        Ok(())
+    }
+
+    /// Changes one entry in one request, sent once.
+    pub(super) async fn modify(&self, dn: &str, changes: Vec<Mod<&[u8]>>) -> Result<(), Fault> {
+        let mut ldap = self.ldap.clone();
+        let answer = timed(WRITE_LIMIT, ldap.modify(dn, changes)).await?;
+        match answer.rc {
+            0 => Ok(()),
+            _ => Err(answer.into()),
+        }
+    }
+}
+
+async fn search(
+    ldap: &Ldap,
+    base: &str,
+    scope: SearchScope,
+    filter: &str,
+    attributes: &'static [&'static str],
+) -> Result<Vec<Entry>, Fault> {
+    let mut ldap = ldap.clone();
+    let found = timed(READ_LIMIT, ldap.search(base, scope, filter, attributes)).await?;
+    let (entries, _) = found.success().map_err(Fault::of)?;
+    Ok(entries.into_iter().map(Entry::read).collect())
+}
+
+/// A configured name as the server prints it, which is how the names of accounts below it end.
+async fn as_printed(ldap: &Ldap, dn: &str) -> Result<String, Fault> {
+    match search(ldap, dn, SearchScope::Base, "(objectClass=*)", &["distinguishedName"]).await {
+        Ok(mut entries) => {
+            entries.pop().map(|entry| entry.dn).ok_or_else(|| Fault::NoBase(dn.to_owned()))
+        }
+        Err(Fault::Refused { code: 10 | 32 | 34, .. }) => Err(Fault::NoBase(dn.to_owned())),
+        Err(fault) => Err(fault),
+    }
+}
+
+fn parse_all(names: &[String]) -> Result<Vec<DistinguishedName>, Fault> {
+    names
+        .iter()
+        .map(|name| DistinguishedName::parse(name).ok_or_else(|| Fault::NoBase(name.clone())))
+        .collect()
+}
+
+async fn timed<T>(
+    limit: Duration,
+    call: impl Future<Output = ldap3::result::Result<T>>,
+) -> Result<T, Fault> {
+    match timeout(limit, call).await {
+        Ok(answer) => answer.map_err(Fault::of),
+        Err(_) => Err(Fault::Broken(format!("no answer within {} s", limit.as_secs()))),
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn parse(url: &str) -> Option<(String, u16)> {
+    let address = url.strip_prefix("ldaps://")?;
+    let (host, port) = match address.split_once(':') {
+        Some((host, port)) => (host, port.parse().ok()?),
+        None => (address, 636),
+    };
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    (!host.is_empty() && host.chars().all(plain)).then(|| (host.to_owned(), port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_ldaps_is_an_address() {
+        assert_eq!(parse("ldaps://dc1.example.org"), Some(("dc1.example.org".to_owned(), 636)));
+        assert_eq!(parse("ldaps://127.0.0.21:10636"), Some(("127.0.0.21".to_owned(), 10636)));
+        for bad in [
+            "ldap://dc1",
+            "dc1",
+            "ldaps://",
+            "ldaps://dc1/x",
+            "ldaps://dc1:x",
+            "ldaps://a@b",
+            "ldaps://dc1?x",
+        ] {
+            assert_eq!(parse(bad), None, "{bad}");
+        }
+    }
+}

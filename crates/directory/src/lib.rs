@@ -1,0 +1,69 @@
+//! A directory is a driver: this trait, and the drivers that need only a network. Nobody else
+//! knows which directory they talk to. (The embedded directory is a driver too; it lives in
+//! `service` over `store`, because its write and its outcome are one transaction.)
+//!
+//! No HTTP, no SQL, no policy: who may be touched at all is decided by the agent's limits
+//! before a driver is called.
+
+#[cfg(feature = "active-directory")]
+pub mod active_directory;
+
+use std::future::Future;
+
+use password::NewPassword;
+use protocol::directory::{AccountRecord, AccountStatus, ExternalId, Fence, NotDone, Outcome};
+
+/// A directory whose accounts can be read, unlocked and given new passwords.
+///
+/// Every call has its own time limit inside the driver; none waits for ever. No call retries a
+/// write.
+pub trait Directory: Send + Sync {
+    /// Lists every account in scope, page by page, each page handed to `each`.
+    ///
+    /// # Errors
+    /// [`NotDone::DirectoryUnreachable`] or [`NotDone::NoRight`]; pages already handed over
+    /// stay valid.
+    fn accounts(
+        &self,
+        each: &mut (dyn FnMut(Vec<AccountRecord>) + Send),
+    ) -> impl Future<Output = Result<(), NotDone>> + Send;
+
+    /// Reads the live truth about one account, with the fence for a later write.
+    ///
+    /// # Errors
+    /// Why it could not be read.
+    fn status(
+        &self,
+        account: &ExternalId,
+    ) -> impl Future<Output = Result<AccountStatus, NotDone>> + Send;
+
+    /// Clears the lock, if the account still has the values of `fence`, and reads it back.
+    fn unlock(&self, account: &ExternalId, fence: &Fence) -> impl Future<Output = Outcome> + Send;
+
+    /// Sets a password and clears lock and must-change in one write, if the account still has
+    /// the values of `fence`, and reads it back.
+    fn reset(
+        &self,
+        account: &ExternalId,
+        password: &NewPassword,
+        fence: &Fence,
+    ) -> impl Future<Output = Outcome> + Send;
+
+    /// Finds out what became of a write that was begun with `fence` and never answered, by
+    /// reading only. `password` is given when one was to be set.
+    ///
+    /// "Not done" says that nothing is written yet: who asks before the write can no longer
+    /// arrive (its time limit and then some) must ask again.
+    fn resolve(
+        &self,
+        account: &ExternalId,
+        password: Option<&NewPassword>,
+        fence: &Fence,
+    ) -> impl Future<Output = Outcome> + Send;
+
+    /// Whether the directory answers now. Asked before somebody types a password for nothing,
+    /// and often enough to keep a connection warm.
+    fn is_reachable(&self) -> impl Future<Output = bool> + Send {
+        async { true }
+    }
+}

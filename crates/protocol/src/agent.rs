@@ -1,0 +1,519 @@
+//! The agent link: enrolment over HTTP once, then frames over one outbound WebSocket
+//! (`/api/v1/agents/link`), each a JSON text of at most [`MAX_FRAME`] bytes.
+//!
+//! Both ends prove their Ed25519 keys on fresh nonces before anything else is said, and sign
+//! every job and answer over the link's nonces (design decision 17): a terminating or
+//! inspecting proxy can neither read a password nor change an order. No decisions here.
+//!
+//! Long: enrolment and link share what is signed, and its tests.
+
+use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use hmac::{Hmac, Mac as _};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
+
+use crate::{
+    bytes::Bytes,
+    directory::{AccountRecord, AccountStatus, ExternalId, Fence, Outcome},
+    id::{AgentId, DirectoryId, OperationId, TenantId},
+    sealed::{RecipientKey, RecipientList, SealedPassword, fingerprint},
+};
+
+/// Most bytes of one frame.
+pub const MAX_FRAME: usize = 256 * 1024;
+/// Seconds between two heartbeats of the agent (catalogue WB-13).
+pub const HEARTBEAT_S: u64 = 30;
+/// Most accounts in one page of the synchronisation.
+pub const MAX_PAGE: usize = 500;
+
+/// What the administrator carries from `regain-service directory enrolment-code` to
+/// `regain-agent enrol`: where, with which secret, and which link key to expect there.
+/// Text form: `<id>.<secret>.<fingerprint>.<base64url of the service's address>`.
+///
+/// The secret itself never crosses a wire: it proves what [`Enrol`] brings, and only the id,
+/// which is no secret, says which code was used.
+pub struct EnrolmentCode {
+    /// Names the code, 16 bytes.
+    pub id: Bytes,
+    /// The one-time secret, 32 bytes.
+    pub secret: zeroize::Zeroizing<Vec<u8>>,
+    /// [`crate::sealed::fingerprint`] of the service's link key.
+    pub link_key_fingerprint: String,
+    /// The service's origin, such as `https://reset.example.org`.
+    pub origin: String,
+}
+
+impl EnrolmentCode {
+    /// Reads the text form; `None` when it is none.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.trim().split('.');
+        let (id, secret) = (parts.next()?, parts.next()?);
+        let (fingerprint, origin) = (parts.next()?, parts.next()?);
+        let code = Self {
+            id: Bytes(Bytes::decode(id)?),
+            secret: zeroize::Zeroizing::new(Bytes::decode(secret)?),
+            link_key_fingerprint: fingerprint.to_owned(),
+            origin: String::from_utf8(Bytes::decode(origin)?).ok()?,
+        };
+        let is_whole = parts.next().is_none() && code.id.0.len() == 16 && code.secret.len() == 32;
+        is_whole.then_some(code)
+    }
+
+    /// Writes the text form, once, for the administrator's eyes.
+    pub fn to_text(&self) -> String {
+        format!(
+            "{}.{}.{}.{}",
+            Bytes::encode(&self.id.0),
+            Bytes::encode(&self.secret),
+            self.link_key_fingerprint,
+            Bytes::encode(self.origin.as_bytes())
+        )
+    }
+}
+
+/// Body of `POST /api/v1/agents/enrol`.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Enrol {
+    /// The id of the enrolment code, 16 bytes. Not its secret.
+    pub code: Bytes,
+    /// The agent's name for the administrator, at most 64 characters.
+    pub name: String,
+    /// Its Ed25519 key, 32 bytes.
+    pub identity_key: Bytes,
+    /// Its key for sealed passwords.
+    pub recipient: RecipientKey,
+    /// The directory's Ed25519 key; the first agent of a directory makes it.
+    pub directory_key: Bytes,
+    /// HMAC-SHA256 over all of the above under the code's secret: nobody between agent and
+    /// service can swap a key.
+    pub proof: Bytes,
+}
+
+impl Enrol {
+    /// What an agent brings, proved with the secret of its code.
+    pub fn prove(
+        code: &EnrolmentCode,
+        name: String,
+        identity_key: &VerifyingKey,
+        recipient: RecipientKey,
+        directory_key: &VerifyingKey,
+    ) -> Self {
+        let mut enrol = Self {
+            code: code.id.clone(),
+            name,
+            identity_key: Bytes(identity_key.as_bytes().to_vec()),
+            recipient,
+            directory_key: Bytes(directory_key.as_bytes().to_vec()),
+            proof: Bytes(Vec::new()),
+        };
+        enrol.proof = Bytes(enrol.mac(&code.secret).finalize().into_bytes().to_vec());
+        enrol
+    }
+
+    /// Whether somebody who knows the secret brings exactly this. Compares in constant time.
+    pub fn is_proved(&self, secret: &[u8]) -> bool {
+        self.mac(secret).verify_slice(&self.proof.0).is_ok()
+    }
+
+    #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
+    fn mac(&self, secret: &[u8]) -> Hmac<Sha256> {
+        let mac = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(secret);
+        mac.expect("any length").chain_update(self.bytes())
+    }
+
+    /// Everything but the proof, each part with its length.
+    fn bytes(&self) -> Vec<u8> {
+        labelled(
+            b"regain enrol 1",
+            &[
+                &self.code.0,
+                self.name.as_bytes(),
+                &self.identity_key.0,
+                self.recipient.id.0.as_bytes(),
+                &self.recipient.public.0,
+                &self.directory_key.0,
+            ],
+        )
+    }
+}
+
+/// Answer of `POST /api/v1/agents/enrol`.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Enrolled {
+    /// The agent's id from now on.
+    pub agent: AgentId,
+    /// Its tenant.
+    pub tenant: TenantId,
+    /// Its directory.
+    pub directory: DirectoryId,
+    /// The service's Ed25519 link key, 32 bytes; its fingerprint must be the code's.
+    pub link_key: Bytes,
+    /// The link key's signature over what the agent brought and the three ids.
+    pub signature: Bytes,
+}
+
+impl Enrolled {
+    /// The answer to `enrol`, signed.
+    pub fn sign(
+        enrol: &Enrol,
+        (agent, tenant, directory): (AgentId, TenantId, DirectoryId),
+        key: &SigningKey,
+    ) -> Self {
+        let mut enrolled = Self {
+            agent,
+            tenant,
+            directory,
+            link_key: Bytes(key.verifying_key().as_bytes().to_vec()),
+            signature: Bytes(Vec::new()),
+        };
+        let signature = key.sign(&enrolled.signed_bytes(enrol));
+        enrolled.signature = Bytes(signature.to_bytes().to_vec());
+        enrolled
+    }
+
+    /// Whether the service that the code names answered exactly what this agent brought.
+    pub fn answers(&self, enrol: &Enrol, link_key_fingerprint: &str) -> bool {
+        let key = self.link_key.array::<32>();
+        let key = key.and_then(|key| VerifyingKey::from_bytes(&key).ok());
+        let signature = self.signature.array::<64>();
+        let (Some(key), Some(signature)) = (key, signature) else {
+            return false;
+        };
+        let signature = Signature::from_bytes(&signature);
+        fingerprint(&self.link_key.0) == link_key_fingerprint
+            && key.verify_strict(&self.signed_bytes(enrol), &signature).is_ok()
+    }
+
+    fn signed_bytes(&self, enrol: &Enrol) -> Vec<u8> {
+        labelled(
+            b"regain enrolled 1",
+            &[
+                &enrol.bytes(),
+                self.agent.0.as_bytes(),
+                self.tenant.0.as_bytes(),
+                self.directory.0.as_bytes(),
+            ],
+        )
+    }
+}
+
+/// A label and parts, each with its length, so that no two lists look alike.
+fn labelled(label: &[u8], parts: &[&[u8]]) -> Vec<u8> {
+    let mut bytes = label.to_vec();
+    for part in parts {
+        bytes.extend((part.len() as u64).to_be_bytes());
+        bytes.extend_from_slice(part);
+    }
+    bytes
+}
+
+/// First frame of the agent.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hello {
+    /// [`crate::VERSION`].
+    pub version: u16,
+    /// Who speaks.
+    pub agent: AgentId,
+    /// 32 fresh bytes.
+    pub nonce: Bytes,
+}
+
+/// First frame of the service: its proof.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Welcome {
+    /// 32 fresh bytes.
+    pub nonce: Bytes,
+    /// The service's time, Unix milliseconds: the agent counts lives of jobs from here on its
+    /// own monotonic clock.
+    pub unix_millis: u64,
+    /// The service's signature over [`LinkSession::service_proof`].
+    pub signature: Bytes,
+}
+
+/// Second frame of the agent: its proof, over [`LinkSession::agent_proof`].
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Proof {
+    /// The agent's signature.
+    pub signature: Bytes,
+}
+
+/// The bytes that both ends of one connection sign, so that no frame of another connection,
+/// agent or direction is ever accepted.
+#[derive(Clone)]
+pub struct LinkSession {
+    id: [u8; 32],
+}
+
+impl LinkSession {
+    /// The session of this agent with these two nonces.
+    pub fn new(agent: AgentId, agent_nonce: &Bytes, service_nonce: &Bytes) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(b"regain link 1");
+        hash.update(agent.0.as_bytes());
+        hash.update(Sha256::digest(&agent_nonce.0));
+        hash.update(Sha256::digest(&service_nonce.0));
+        Self { id: hash.finalize().into() }
+    }
+
+    /// What the service signs in [`Welcome`].
+    pub fn service_proof(&self, unix_millis: u64) -> Vec<u8> {
+        [b"service".as_slice(), &self.id, &unix_millis.to_be_bytes()].concat()
+    }
+
+    /// What the agent signs in [`Proof`].
+    pub fn agent_proof(&self) -> Vec<u8> {
+        [b"agent".as_slice(), &self.id].concat()
+    }
+
+    fn frame(&self, direction: &[u8], number: u64, body: &str) -> Vec<u8> {
+        [b"frame ".as_slice(), direction, &self.id, &number.to_be_bytes(), body.as_bytes()].concat()
+    }
+}
+
+/// Which way a frame goes; part of what is signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Orders.
+    ToAgent,
+    /// Answers and lists.
+    ToService,
+}
+
+impl Direction {
+    fn label(self) -> &'static [u8] {
+        match self {
+            Self::ToAgent => b"to agent",
+            Self::ToService => b"to service",
+        }
+    }
+}
+
+/// A signed frame: the JSON of a message, its running number in this direction, a signature.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignedFrame {
+    /// From 0, rising by one: a repeated, dropped or swapped frame is noticed.
+    pub number: u64,
+    /// The JSON text of an [`Order`] or a [`Report`].
+    pub body: String,
+    /// The sender's Ed25519 signature, 64 bytes.
+    pub signature: Bytes,
+}
+
+impl SignedFrame {
+    /// Signs `message` as frame `number`.
+    ///
+    /// # Errors
+    /// When the message has no JSON form, which no message of ours lacks.
+    pub fn sign<T: Serialize>(
+        message: &T,
+        number: u64,
+        direction: Direction,
+        session: &LinkSession,
+        key: &SigningKey,
+    ) -> Result<Self, serde_json::Error> {
+        let body = serde_json::to_string(message)?;
+        let signature = key.sign(&session.frame(direction.label(), number, &body));
+        Ok(Self { number, body, signature: Bytes(signature.to_bytes().to_vec()) })
+    }
+
+    /// Checks number, direction, session and signature, then reads the message. `None` for any
+    /// difference: the link is then closed.
+    pub fn open<T: DeserializeOwned>(
+        &self,
+        expected_number: u64,
+        direction: Direction,
+        session: &LinkSession,
+        key: &VerifyingKey,
+    ) -> Option<T> {
+        let signature = Signature::from_bytes(&self.signature.array::<64>()?);
+        let signed = session.frame(direction.label(), self.number, &self.body);
+        if self.number != expected_number || key.verify_strict(&signed, &signature).is_err() {
+            return None;
+        }
+        serde_json::from_str(&self.body).ok()
+    }
+}
+
+/// What the service asks of an agent.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "order", rename_all = "kebab-case")]
+pub enum Order {
+    /// Read the live truth about one account. Answered by [`Report::Status`].
+    Status {
+        /// Echoed in the answer.
+        request: u64,
+        /// Which account.
+        account: ExternalId,
+    },
+    /// Change one account. Answered by [`Report::Outcome`].
+    Change(Box<Change>),
+    /// Send the accounts, all of them. Answered by [`Report::Accounts`] pages.
+    Synchronise,
+    /// The outcome of this operation is stored; the journal may forget it after its time.
+    Stored {
+        /// Which.
+        operation: OperationId,
+    },
+}
+
+/// One change of one account, exactly once in effect: the agent journals it by its operation.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Change {
+    /// The operation; a repetition is answered from the journal.
+    pub operation: OperationId,
+    /// Which account.
+    pub account: ExternalId,
+    /// What to do.
+    pub act: ChangeAct,
+    /// The values read before; the write is fenced on them.
+    pub fence: Fence,
+    /// When the order ends, Unix milliseconds of the service's clock, which the agent counts on
+    /// its monotonic clock from the time exchange of the connection: what was held up on the
+    /// way lives no longer for it.
+    pub expires_at_ms: u64,
+}
+
+/// What to do to an account.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "act", rename_all = "kebab-case")]
+pub enum ChangeAct {
+    /// Clear the lock.
+    Unlock,
+    /// Set the sealed password, clear the lock and must-change with it.
+    Reset {
+        /// Sealed for the agents of this directory.
+        sealed: SealedPassword,
+        /// Unix time in seconds that the seal is bound to.
+        expires_at: i64,
+    },
+}
+
+/// What an agent says.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "report", rename_all = "kebab-case")]
+pub enum Report {
+    /// Alive.
+    Heartbeat {
+        /// Whether a controller answered the last time it was asked.
+        directory_reachable: bool,
+    },
+    /// Who may open new passwords. Sent after each connect and each change.
+    Recipients(RecipientList),
+    /// Answer to [`Order::Status`].
+    Status {
+        /// Of the order.
+        request: u64,
+        /// The truth, or why it could not be read.
+        status: Result<AccountStatus, crate::directory::NotDone>,
+    },
+    /// Answer to [`Order::Change`].
+    Outcome {
+        /// Which.
+        operation: OperationId,
+        /// What became of it.
+        outcome: Outcome,
+    },
+    /// One page of the accounts.
+    Accounts {
+        /// The run that the page belongs to; a new number starts anew.
+        run: u64,
+        /// At most [`MAX_PAGE`].
+        accounts: Vec<AccountRecord>,
+        /// True for the last page: accounts that did not come in this run are gone.
+        last: bool,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::id::KeyId;
+
+    fn code() -> EnrolmentCode {
+        EnrolmentCode {
+            id: Bytes(vec![1; 16]),
+            secret: vec![2; 32].into(),
+            link_key_fingerprint: fingerprint(link_key().verifying_key().as_bytes()),
+            origin: "https://reset.example.org".to_owned(),
+        }
+    }
+
+    fn link_key() -> SigningKey {
+        SigningKey::from_bytes(&[3; 32])
+    }
+
+    fn ids() -> (AgentId, TenantId, DirectoryId) {
+        let id = Uuid::from_u128;
+        (AgentId(id(1)), TenantId(id(2)), DirectoryId(id(3)))
+    }
+
+    fn enrol() -> Enrol {
+        let recipient = RecipientKey { id: KeyId(Uuid::from_u128(4)), public: Bytes(vec![4; 65]) };
+        let key = |byte| SigningKey::from_bytes(&[byte; 32]).verifying_key();
+        Enrol::prove(&code(), "dc1".to_owned(), &key(5), recipient, &key(6))
+    }
+
+    #[test]
+    fn a_code_is_read_as_it_was_written() {
+        let text = code().to_text();
+        let read = EnrolmentCode::parse(&format!(" {text}\n")).unwrap();
+        assert_eq!(read.to_text(), text);
+        assert_eq!((read.id.0.len(), read.secret.len()), (16, 32));
+        for wrong in ["", "a.b.c.d", &format!("{text}.x"), &text[3..]] {
+            assert!(EnrolmentCode::parse(wrong).is_none(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn whoever_stands_between_sees_no_secret_and_can_swap_nothing() {
+        let honest = enrol();
+        assert!(honest.is_proved(&code().secret));
+        assert!(!honest.is_proved(&[9; 32]));
+        let sent = serde_json::to_string(&honest).unwrap();
+        assert!(!sent.contains(&Bytes::encode(&code().secret)));
+        let swaps: [fn(&mut Enrol); 7] = [
+            |enrol| enrol.code.0[0] ^= 1,
+            |enrol| enrol.name.push('x'),
+            |enrol| enrol.identity_key.0[0] ^= 1,
+            |enrol| enrol.recipient.id = KeyId(Uuid::from_u128(9)),
+            |enrol| enrol.recipient.public.0[64] ^= 1,
+            |enrol| enrol.directory_key.0[0] ^= 1,
+            |enrol| enrol.proof.0.truncate(16),
+        ];
+        for swap in swaps {
+            let mut swapped = enrol();
+            swap(&mut swapped);
+            assert!(!swapped.is_proved(&code().secret));
+        }
+    }
+
+    #[test]
+    fn an_answer_counts_only_from_the_named_service_and_to_what_was_brought() {
+        let expected = code().link_key_fingerprint;
+        let answer = || Enrolled::sign(&enrol(), ids(), &link_key());
+        assert!(answer().answers(&enrol(), &expected));
+
+        let stranger = SigningKey::from_bytes(&[8; 32]);
+        assert!(!Enrolled::sign(&enrol(), ids(), &stranger).answers(&enrol(), &expected));
+        let mut pretending = Enrolled::sign(&enrol(), ids(), &stranger);
+        pretending.link_key = answer().link_key;
+        assert!(!pretending.answers(&enrol(), &expected));
+
+        let mut swapped = enrol();
+        swapped.directory_key.0[0] ^= 1;
+        assert!(!Enrolled::sign(&swapped, ids(), &link_key()).answers(&enrol(), &expected));
+        let mut moved = answer();
+        moved.directory = DirectoryId(Uuid::from_u128(7));
+        assert!(!moved.answers(&enrol(), &expected));
+    }
+}

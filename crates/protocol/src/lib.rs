@@ -1,0 +1,19 @@
+//! What crosses a wire: the bodies of the HTTP API, the frames of the agent link, error codes,
+//! ids and sealed passwords. Every text from outside becomes a type here, with its length
+//! limit, before anybody looks at it.
+//!
+//! No decisions: which call is allowed when is `recovery`'s, who may do what is the service's
+//! and the agent's. Versioned: a field is added, never given another meaning.
+
+pub mod agent;
+pub mod api;
+pub mod bytes;
+pub mod directory;
+pub mod id;
+pub mod problem;
+pub mod sealed;
+pub mod text;
+
+/// The version of the agent link and of sealed passwords. A peer that speaks another one is
+/// refused by name.
+pub const VERSION: u16 = 1;

@@ -1,0 +1,111 @@
+//! What helps an account in which state. Decided only after the gates (design decision 8).
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Act, Policy};
+
+/// The live truth about an account, as the rules need it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, any mix of them can be true")]
+pub struct AccountState {
+    /// Locked by wrong passwords.
+    pub locked: bool,
+    /// Switched off by an administrator.
+    pub disabled: bool,
+    /// The account has ended.
+    pub account_expired: bool,
+    /// The password has run out.
+    pub password_expired: bool,
+    /// The password must be changed at the next sign-in.
+    pub must_change: bool,
+    /// Nobody has ever signed in with it.
+    pub never_signed_in: bool,
+    /// An account that Regain never touches.
+    pub protected: bool,
+}
+
+/// The one thing a person is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Finding {
+    /// Locked by wrong passwords.
+    Locked,
+    /// Nothing is wrong with the account.
+    NothingWrong,
+    /// The password has run out.
+    PasswordExpired,
+    /// The password must be changed at the next sign-in.
+    MustChange,
+    /// Nobody has signed in yet.
+    NeverUsed,
+    /// Switched off by an administrator.
+    Disabled,
+    /// The account has ended.
+    AccountExpired,
+    /// Only administrators help here.
+    Protected,
+    /// The directory could not be asked.
+    Unreachable,
+}
+
+impl AccountState {
+    /// What to tell: what nobody but an administrator can mend first, then what a new password
+    /// mends anyway, then the lock.
+    pub fn finding(self) -> Finding {
+        if self.protected {
+            Finding::Protected
+        } else if self.disabled {
+            Finding::Disabled
+        } else if self.account_expired {
+            Finding::AccountExpired
+        } else if self.never_signed_in {
+            Finding::NeverUsed
+        } else if self.must_change {
+            Finding::MustChange
+        } else if self.password_expired {
+            Finding::PasswordExpired
+        } else if self.locked {
+            Finding::Locked
+        } else {
+            Finding::NothingWrong
+        }
+    }
+}
+
+impl Finding {
+    /// What is offered, what loses least first.
+    pub fn acts(self, policy: &Policy) -> &'static [Act] {
+        match self {
+            Self::Locked if policy.unlock => &[Act::Unlock, Act::Reset],
+            Self::Locked
+            | Self::NothingWrong
+            | Self::PasswordExpired
+            | Self::MustChange
+            | Self::NeverUsed => &[Act::Reset],
+            Self::Disabled | Self::AccountExpired | Self::Protected | Self::Unreachable => &[],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_an_administrator_mends_is_told_before_the_lock() {
+        let locked = AccountState { locked: true, ..AccountState::default() };
+        assert_eq!(locked.finding(), Finding::Locked);
+        let also_disabled = AccountState { disabled: true, ..locked };
+        assert_eq!(also_disabled.finding(), Finding::Disabled);
+        assert!(also_disabled.finding().acts(&Policy::default()).is_empty());
+    }
+
+    #[test]
+    fn unlock_is_offered_only_where_it_can_help_and_policy_allows_it() {
+        let policy = Policy::default();
+        assert_eq!(Finding::Locked.acts(&policy), [Act::Unlock, Act::Reset]);
+        assert_eq!(Finding::NothingWrong.acts(&policy), [Act::Reset]);
+        let reset_only = Policy { unlock: false, ..policy };
+        assert_eq!(Finding::Locked.acts(&reset_only), [Act::Reset]);
+    }
+}

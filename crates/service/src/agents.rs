@@ -1,0 +1,469 @@
+//! The service's end of the agent links: proving both keys, sending signed orders, taking in
+//! signed reports. The service never opens a connection to an agent; which agent holds a link
+//! here is a fact of this process only, every outcome is a row.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::extract::ws::{Message, WebSocket};
+use ed25519_dalek::{Signature, Signer as _, VerifyingKey};
+use futures_util::{SinkExt as _, StreamExt as _, stream::SplitSink};
+use protocol::{
+    agent::{Change, Direction, Hello, LinkSession, Order, Proof, Report, SignedFrame, Welcome},
+    bytes::Bytes,
+    directory::{AccountRecord, AccountStatus, ExternalId, NotDone, Outcome},
+    id::{AccountId, AgentId, DirectoryId},
+    sealed::RecipientList,
+};
+use rand::Rng as _;
+use recovery::Times;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::json;
+use store::{AgentRow, AuditEvent, NewAccount, OperationState, StoreError};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    audit::Event,
+    directories::{order_of, try_finish},
+    service::Service,
+};
+
+/// A link that takes no order for so long is as good as gone.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Orders that may wait for a slow link.
+const QUEUE: usize = 256;
+
+/// The links that are open in this process.
+#[derive(Default)]
+pub struct AgentLinks {
+    open: Mutex<HashMap<DirectoryId, Vec<Arc<Link>>>>,
+    requests: AtomicU64,
+}
+
+struct Link {
+    agent: AgentId,
+    orders: mpsc::Sender<Order>,
+    directory_reachable: AtomicBool,
+    statuses: Mutex<HashMap<u64, oneshot::Sender<Result<AccountStatus, NotDone>>>>,
+}
+
+impl AgentLinks {
+    /// Whether an agent of this directory is here and reaches a controller.
+    pub fn is_ready(&self, directory: DirectoryId) -> bool {
+        self.best(directory).is_some()
+    }
+
+    /// Asks for the live truth about an account.
+    ///
+    /// # Errors
+    /// What the agent says, or that none answered in time.
+    pub async fn status(
+        &self,
+        directory: DirectoryId,
+        account: ExternalId,
+        patience: Duration,
+    ) -> Result<AccountStatus, NotDone> {
+        let link = self.best(directory).ok_or(NotDone::NoAgent)?;
+        let request = self.requests.fetch_add(1, Ordering::Relaxed);
+        let (tell, answer) = oneshot::channel();
+        link.statuses().insert(request, tell);
+        let order = Order::Status { request, account };
+        if !link.send(order).await {
+            link.statuses().remove(&request);
+            return Err(NotDone::NoAgent);
+        }
+        let answer = tokio::time::timeout(patience, answer).await;
+        link.statuses().remove(&request);
+        answer.map_err(|_| NotDone::DirectoryUnreachable)?.map_err(|_| NotDone::NoAgent)?
+    }
+
+    /// Hands a change to an agent. `false` when no link took it.
+    pub async fn send_change(&self, directory: DirectoryId, change: Change) -> bool {
+        match self.best(directory) {
+            Some(link) => link.send(Order::Change(Box::new(change))).await,
+            None => false,
+        }
+    }
+
+    /// The newest link that reaches a controller.
+    fn best(&self, directory: DirectoryId) -> Option<Arc<Link>> {
+        let open = self.open();
+        let reaches = |link: &&Arc<Link>| link.directory_reachable.load(Ordering::Relaxed);
+        open.get(&directory)?.iter().rev().find(reaches).cloned()
+    }
+
+    fn add(&self, directory: DirectoryId, link: &Arc<Link>) {
+        self.open().entry(directory).or_default().push(Arc::clone(link));
+    }
+
+    fn remove(&self, directory: DirectoryId, link: &Arc<Link>) {
+        if let Some(links) = self.open().get_mut(&directory) {
+            links.retain(|other| !Arc::ptr_eq(other, link));
+        }
+    }
+
+    fn open(&self) -> MutexGuard<'_, HashMap<DirectoryId, Vec<Arc<Link>>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Link {
+    /// Queues an order. `false` when the link is gone or too slow to take it.
+    async fn send(&self, order: Order) -> bool {
+        matches!(tokio::time::timeout(PATIENCE, self.orders.send(order)).await, Ok(Ok(())))
+    }
+
+    fn statuses(
+        &self,
+    ) -> MutexGuard<'_, HashMap<u64, oneshot::Sender<Result<AccountStatus, NotDone>>>> {
+        self.statuses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why a link was closed. For the log; the peer sees only the end.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkEnd {
+    /// It speaks another version, is nobody we know, or may not come back.
+    #[error("the agent is not known here")]
+    Stranger,
+    /// A proof or signature does not hold, or a frame came twice or out of order.
+    #[error("a proof does not hold")]
+    NotProved,
+    /// It said something that is no message of ours.
+    #[error("a frame cannot be read")]
+    Unreadable,
+    /// It went away, or said nothing for too long.
+    #[error("the agent went away")]
+    Gone,
+    /// What it said could not be stored.
+    #[error("the store refused")]
+    Store(#[from] StoreError),
+}
+
+/// Serves one link from its first frame to its end.
+pub async fn serve(service: Arc<Service>, mut socket: WebSocket) {
+    let (agent, session) =
+        match tokio::time::timeout(Duration::from_secs(10), prove(&service, &mut socket)).await {
+            Ok(Ok(proved)) => proved,
+            Ok(Err(end)) => return tracing::warn!(%end, "an agent link was refused"),
+            Err(_) => return tracing::warn!("an agent link was refused: no proof in time"),
+        };
+    let (orders, queue) = mpsc::channel(QUEUE);
+    let link = Arc::new(Link {
+        agent: AgentId(agent.id),
+        orders,
+        // Until its first heartbeat says otherwise.
+        directory_reachable: AtomicBool::new(agent.directory_reachable),
+        statuses: Mutex::default(),
+    });
+    let directory = DirectoryId(agent.directory);
+    service.links.add(directory, &link);
+    let end = talk(&service, &agent, &link, &session, socket, queue).await;
+    service.links.remove(directory, &link);
+    tracing::info!(agent = %link.agent, %end, "an agent link ended");
+    let left = note(&service, &agent, Event::AgentDisconnected, true).await;
+    if let Err(cause) = left {
+        tracing::error!(%cause, "the end of a link could not be stored");
+    }
+}
+
+/// Both ends prove their keys on fresh nonces.
+async fn prove(
+    service: &Service,
+    socket: &mut WebSocket,
+) -> Result<(AgentRow, LinkSession), LinkEnd> {
+    let hello: Hello = receive(socket).await?;
+    if hello.version != protocol::VERSION || hello.nonce.0.len() != 32 {
+        return Err(LinkEnd::Stranger);
+    }
+    let id = hello.agent.0;
+    let agent = service
+        .store
+        .read(move |mut tx| Box::pin(async move { tx.agent(id).await }))
+        .await?
+        .filter(|agent| !agent.revoked)
+        .ok_or(LinkEnd::Stranger)?;
+    let mut nonce = vec![0; 32];
+    service.rng().fill_bytes(&mut nonce);
+    let nonce = Bytes(nonce);
+    let session = LinkSession::new(hello.agent, &hello.nonce, &nonce);
+    let unix_millis = service.now().unix_millis();
+    let signature = service.keys.link_key().sign(&session.service_proof(unix_millis));
+    let signature = Bytes(signature.to_bytes().to_vec());
+    send(socket, &Welcome { nonce, unix_millis, signature }).await?;
+    let proof: Proof = receive(socket).await?;
+    let signature = proof.signature.array::<64>().ok_or(LinkEnd::NotProved)?;
+    identity_key(&agent)?
+        .verify_strict(&session.agent_proof(), &Signature::from_bytes(&signature))
+        .map_err(|_| LinkEnd::NotProved)?;
+    note(service, &agent, Event::AgentConnected, false).await?;
+    Ok((agent, session))
+}
+
+fn identity_key(agent: &AgentRow) -> Result<VerifyingKey, LinkEnd> {
+    <[u8; 32]>::try_from(agent.identity_key.as_slice())
+        .ok()
+        .and_then(|key| VerifyingKey::from_bytes(&key).ok())
+        .ok_or(LinkEnd::Stranger)
+}
+
+async fn note(
+    service: &Service,
+    agent: &AgentRow,
+    event: Event,
+    gone: bool,
+) -> Result<(), StoreError> {
+    let (id, now) = (agent.id, service.now());
+    let event = AuditEvent {
+        tenant: agent.tenant,
+        event: event.as_str(),
+        case_code: None,
+        account: None,
+        detail: json!({ "agent": id, "name": agent.name }).to_string(),
+    };
+    service
+        .store
+        .write(move |mut tx| {
+            Box::pin(async move {
+                if gone {
+                    tx.agent_gone(id).await?;
+                }
+                tx.audit(&event, now).await
+            })
+        })
+        .await
+}
+
+/// Orders out, reports in, until one side stops.
+async fn talk(
+    service: &Arc<Service>,
+    agent: &AgentRow,
+    link: &Arc<Link>,
+    session: &LinkSession,
+    socket: WebSocket,
+    mut queue: mpsc::Receiver<Order>,
+) -> LinkEnd {
+    let (mut out, mut incoming) = socket.split();
+    let key = match identity_key(agent) {
+        Ok(key) => key,
+        Err(end) => return end,
+    };
+    let mut sent = 0;
+    let mut received = 0;
+    let silence = Duration::from_micros(u64::try_from(Times::AGENT_GONE.0).unwrap_or(0));
+    loop {
+        tokio::select! {
+            order = queue.recv() => {
+                let Some(order) = order else { return LinkEnd::Gone };
+                if send_order(service, &mut out, &order, sent, session).await.is_err() {
+                    return LinkEnd::Gone;
+                }
+                sent += 1;
+            }
+            frame = tokio::time::timeout(silence, incoming.next()) => {
+                let text = match frame {
+                    Ok(Some(Ok(Message::Text(text)))) => text,
+                    Ok(Some(Ok(Message::Ping(_) | Message::Pong(_)))) => continue,
+                    _ => return LinkEnd::Gone,
+                };
+                let Ok(frame) = serde_json::from_str::<SignedFrame>(&text) else {
+                    return LinkEnd::Unreadable;
+                };
+                let Some(report) = frame.open(received, Direction::ToService, session, &key) else {
+                    return LinkEnd::NotProved;
+                };
+                received += 1;
+                if let Err(end) = take_in(service, agent, link, report).await {
+                    return end;
+                }
+            }
+        }
+    }
+}
+
+async fn send_order(
+    service: &Service,
+    out: &mut SplitSink<WebSocket, Message>,
+    order: &Order,
+    number: u64,
+    session: &LinkSession,
+) -> Result<(), LinkEnd> {
+    let key = service.keys.link_key();
+    let frame = SignedFrame::sign(order, number, Direction::ToAgent, session, &key)
+        .map_err(|_| LinkEnd::Unreadable)?;
+    let text = serde_json::to_string(&frame).map_err(|_| LinkEnd::Unreadable)?;
+    match tokio::time::timeout(PATIENCE, out.send(Message::Text(text.into()))).await {
+        Ok(sent) => sent.map_err(|_| LinkEnd::Gone),
+        Err(_) => Err(LinkEnd::Gone),
+    }
+}
+
+async fn take_in(
+    service: &Arc<Service>,
+    agent: &AgentRow,
+    link: &Arc<Link>,
+    report: Report,
+) -> Result<(), LinkEnd> {
+    match report {
+        Report::Heartbeat { directory_reachable } => {
+            link.directory_reachable.store(directory_reachable, Ordering::Relaxed);
+            seen(service, agent, directory_reachable).await
+        }
+        Report::Recipients(list) => recipients(service, agent, list).await,
+        Report::Status { request, status } => {
+            if let Some(waiting) = link.statuses().remove(&request) {
+                // Who asked may have stopped waiting.
+                let _ = waiting.send(status);
+            }
+            Ok(())
+        }
+        Report::Outcome { operation, outcome } => {
+            let id = operation.0;
+            let read = service
+                .store
+                .read(move |mut tx| Box::pin(async move { tx.operation(id).await }))
+                .await?;
+            // Only operations of its own directory are its to report.
+            let known = outcome != Outcome::NotKnown;
+            if let Some(operation) = read.filter(|row| row.directory == agent.directory) {
+                try_finish(service, &operation, outcome).await?;
+            }
+            // The journal keeps what is not known: the truth may still come. A full queue is no
+            // loss: what is not acknowledged is told again after the next connect.
+            if known {
+                let _ = link.orders.try_send(Order::Stored { operation });
+            }
+            Ok(())
+        }
+        Report::Accounts { run, accounts, last } => {
+            store_accounts(service, agent, run, accounts, last).await
+        }
+    }
+}
+
+async fn seen(
+    service: &Arc<Service>,
+    agent: &AgentRow,
+    directory_reachable: bool,
+) -> Result<(), LinkEnd> {
+    let (id, now) = (agent.id, service.now());
+    service
+        .store
+        .write(move |mut tx| {
+            Box::pin(async move { tx.agent_seen(id, directory_reachable, now).await })
+        })
+        .await?;
+    Ok(())
+}
+
+/// A list counts only if the directory's own key signed it. After it, what was open is handed
+/// over again: the journal of the agent knows what was done.
+async fn recipients(
+    service: &Arc<Service>,
+    agent: &AgentRow,
+    list: RecipientList,
+) -> Result<(), LinkEnd> {
+    let id = agent.directory;
+    let known = service
+        .store
+        .read(move |mut tx| Box::pin(async move { tx.directory(id).await }))
+        .await?
+        .and_then(|directory| directory.directory_key);
+    let signed = known.as_ref() == Some(&list.directory_key.0)
+        && list.directory.0 == id
+        && list.verify(service.now().unix_seconds());
+    if !signed {
+        return Err(LinkEnd::NotProved);
+    }
+    let text = serde_json::to_string(&list).map_err(|_| LinkEnd::Unreadable)?;
+    service
+        .store
+        .write(move |mut tx| Box::pin(async move { tx.set_recipients(id, &text).await }))
+        .await?;
+    // Beside the link, which alone empties the queue that this fills.
+    let again = Arc::clone(service);
+    tokio::spawn(async move {
+        if let Err(cause) = hand_over_again(&again, DirectoryId(id)).await {
+            tracing::error!(%cause, "open operations could not be handed over again");
+        }
+    });
+    Ok(())
+}
+
+async fn hand_over_again(service: &Arc<Service>, directory: DirectoryId) -> Result<(), LinkEnd> {
+    let open = service
+        .store
+        .read(move |mut tx| Box::pin(async move { tx.open_operations(directory.0).await }))
+        .await?;
+    for operation in open {
+        let was_sent = matches!(operation.state, OperationState::Sent | OperationState::NotKnown);
+        if let (true, Some(order)) = (was_sent, order_of(&operation, service.now())) {
+            service.links.send_change(directory, order).await;
+        }
+    }
+    Ok(())
+}
+
+async fn store_accounts(
+    service: &Arc<Service>,
+    agent: &AgentRow,
+    run: u64,
+    accounts: Vec<AccountRecord>,
+    last: bool,
+) -> Result<(), LinkEnd> {
+    if accounts.len() > protocol::agent::MAX_PAGE {
+        return Err(LinkEnd::Unreadable);
+    }
+    let directory = (agent.tenant, agent.directory);
+    let run = i64::try_from(run).unwrap_or(i64::MAX);
+    let (for_tx, now) = (Arc::clone(service), service.now());
+    service
+        .store
+        .write(move |mut tx| {
+            Box::pin(async move {
+                for account in &accounts {
+                    let id = AccountId::new(now.unix_millis(), &mut *for_tx.rng()).0;
+                    let listed = NewAccount {
+                        external_id: &account.external_id.0,
+                        display_name: &account.display_name,
+                        names: &account.names,
+                        email: account.email.as_deref().filter(|email| is_address(email)),
+                        enabled: account.enabled,
+                        protected: account.protected,
+                    };
+                    tx.put_account(directory, id, &listed, run).await?;
+                }
+                if last {
+                    tx.end_run(directory.1, run).await?;
+                }
+                Ok::<_, StoreError>(())
+            })
+        })
+        .await?;
+    Ok(())
+}
+
+/// Whether mail can be sent there at all; anything else counts as missing.
+fn is_address(text: &str) -> bool {
+    text.parse::<lettre::Address>().is_ok()
+}
+
+async fn receive<T: DeserializeOwned>(socket: &mut WebSocket) -> Result<T, LinkEnd> {
+    match socket.recv().await {
+        Some(Ok(Message::Text(text))) => {
+            serde_json::from_str(&text).map_err(|_| LinkEnd::Unreadable)
+        }
+        _ => Err(LinkEnd::Gone),
+    }
+}
+
+async fn send<T: Serialize>(socket: &mut WebSocket, message: &T) -> Result<(), LinkEnd> {
+    let text = serde_json::to_string(message).map_err(|_| LinkEnd::Unreadable)?;
+    socket.send(Message::Text(text.into())).await.map_err(|_| LinkEnd::Gone)
+}

@@ -1,0 +1,140 @@
+//! The names of audit events, and the short way to write one.
+
+use recovery::Timestamp;
+use serde_json::Value;
+use store::{AuditEvent, RecoveryRow, StoreError, Tx};
+
+/// What can be in the trail. The names are stable; docs/events.md explains each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A recovery was begun.
+    RecoveryBegun,
+    /// Another user ID was typed.
+    UserIdChanged,
+    /// A code was made and its message put in the outbox.
+    CodeMade,
+    /// A wrong code was entered.
+    CodeWrong,
+    /// A code came too late.
+    CodeExpired,
+    /// The last wrong code ended the recovery.
+    CodeSpent,
+    /// A gate was passed.
+    GatePassed,
+    /// The directory told what is wrong.
+    AccountChecked,
+    /// An act was chosen.
+    ActChosen,
+    /// A sealed password was handed over.
+    PasswordHandedOver,
+    /// An operation went to the directory.
+    OperationSent,
+    /// The directory was changed and read back.
+    OperationDone,
+    /// The directory was certainly not changed.
+    OperationNotDone,
+    /// Nobody knows yet whether the directory was changed.
+    OperationNotKnown,
+    /// A recovery ended.
+    RecoveryEnded,
+    /// A message left.
+    MessageSent,
+    /// A message could not be sent and is given up.
+    MessageDead,
+    /// An agent enrolled.
+    AgentEnrolled,
+    /// An agent was removed by an administrator.
+    AgentRemoved,
+    /// An agent proved itself on a new link.
+    AgentConnected,
+    /// An agent's link ended.
+    AgentDisconnected,
+}
+
+impl Event {
+    /// All of them, for docs/events.md.
+    pub const ALL: &'static [Self] = &[
+        Self::RecoveryBegun,
+        Self::UserIdChanged,
+        Self::CodeMade,
+        Self::CodeWrong,
+        Self::CodeExpired,
+        Self::CodeSpent,
+        Self::GatePassed,
+        Self::AccountChecked,
+        Self::ActChosen,
+        Self::PasswordHandedOver,
+        Self::OperationSent,
+        Self::OperationDone,
+        Self::OperationNotDone,
+        Self::OperationNotKnown,
+        Self::RecoveryEnded,
+        Self::MessageSent,
+        Self::MessageDead,
+        Self::AgentEnrolled,
+        Self::AgentRemoved,
+        Self::AgentConnected,
+        Self::AgentDisconnected,
+    ];
+
+    /// Its stable name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RecoveryBegun => "recovery-begun",
+            Self::UserIdChanged => "user-id-changed",
+            Self::CodeMade => "code-made",
+            Self::CodeWrong => "code-wrong",
+            Self::CodeExpired => "code-expired",
+            Self::CodeSpent => "code-spent",
+            Self::GatePassed => "gate-passed",
+            Self::AccountChecked => "account-checked",
+            Self::ActChosen => "act-chosen",
+            Self::PasswordHandedOver => "password-handed-over",
+            Self::OperationSent => "operation-sent",
+            Self::OperationDone => "operation-done",
+            Self::OperationNotDone => "operation-not-done",
+            Self::OperationNotKnown => "operation-not-known",
+            Self::RecoveryEnded => "recovery-ended",
+            Self::MessageSent => "message-sent",
+            Self::MessageDead => "message-dead",
+            Self::AgentEnrolled => "agent-enrolled",
+            Self::AgentRemoved => "agent-removed",
+            Self::AgentConnected => "agent-connected",
+            Self::AgentDisconnected => "agent-disconnected",
+        }
+    }
+}
+
+/// Writes down what happened in a recovery. `detail` never holds a code, password or token.
+///
+/// # Errors
+/// When the store cannot write; the caller's transaction then fails with it (AUD-06).
+pub async fn note(
+    tx: &mut Tx<'_>,
+    row: &RecoveryRow,
+    event: Event,
+    detail: Value,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let event = AuditEvent {
+        tenant: row.tenant,
+        event: event.as_str(),
+        case_code: Some(row.case_code.clone()),
+        account: row.account,
+        detail: detail.to_string(),
+    };
+    tx.audit(&event, now).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_event_is_explained() {
+        let explained = include_str!("../../../docs/events.md");
+        for event in Event::ALL {
+            assert!(explained.contains(&format!("| `{}` |", event.as_str())), "{event:?}");
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! `regain-service directory ...`
+
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use clap::{Args, Subcommand, ValueEnum};
+use protocol::{agent::EnrolmentCode, bytes::Bytes, id::DirectoryId, sealed::fingerprint};
+use rand::Rng as _;
+use recovery::Times;
+use serde_json::json;
+use store::{AgentRow, AuditEvent, DirectoryKind, DirectoryRow, StoreError};
+
+use super::{ConfigFile, Opened, say};
+use crate::{audit::Event, http::agents::enrol::secret_of};
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Adds a directory to an organisation; prints its id.
+    Create(Create),
+    /// Lists an organisation's directories: name, kind, accounts, agents, key fingerprint. Under
+    /// each its agents: id, name, state.
+    List(List),
+    /// Makes a code that one agent enrols with; prints it once. It is good for an hour.
+    EnrolmentCode(Enrolment),
+    /// Removes an agent; it may not come back with its keys. With the last agent the directory's
+    /// key is forgotten, so that a new agent can bring one.
+    RemoveAgent(RemoveAgent),
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Kind {
+    /// In the service's own database.
+    Embedded,
+    /// Active Directory, behind an agent.
+    Agent,
+}
+
+#[derive(Args)]
+pub(crate) struct Create {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// The organisation's host.
+    #[arg(long)]
+    tenant: String,
+    /// A name for the administrator.
+    #[arg(long)]
+    name: String,
+    /// Where it lives.
+    #[arg(long)]
+    kind: Kind,
+}
+
+#[derive(Args)]
+pub(crate) struct List {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// The organisation's host.
+    #[arg(long)]
+    tenant: String,
+}
+
+#[derive(Args)]
+pub(crate) struct Enrolment {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// The organisation's host.
+    #[arg(long)]
+    tenant: String,
+    /// The directory's name.
+    #[arg(long)]
+    directory: String,
+}
+
+#[derive(Args)]
+pub(crate) struct RemoveAgent {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// The organisation's host.
+    #[arg(long)]
+    tenant: String,
+    /// The directory's name.
+    #[arg(long)]
+    directory: String,
+    /// The agent's id, or its name where no other has it.
+    #[arg(long)]
+    agent: String,
+}
+
+impl Command {
+    pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
+        match self {
+            Self::Create(command) => command.run().await,
+            Self::List(command) => command.run().await,
+            Self::EnrolmentCode(command) => command.run().await,
+            Self::RemoveAgent(command) => command.run().await,
+        }
+    }
+}
+
+impl Create {
+    async fn run(self) -> anyhow::Result<ExitCode> {
+        let mut opened = Opened::open(&self.config).await?;
+        let tenant = opened.tenant(&self.tenant).await?;
+        let now = Opened::now();
+        let id = DirectoryId::new(now.unix_millis(), &mut opened.rng).0;
+        let kind = match self.kind {
+            Kind::Embedded => DirectoryKind::Embedded,
+            Kind::Agent => DirectoryKind::Agent,
+        };
+        let name = self.name.clone();
+        opened
+            .store
+            .write(move |mut tx| {
+                Box::pin(async move { tx.add_directory(id, tenant.id, &name, kind, now).await })
+            })
+            .await
+            .with_context(|| format!("`{}` could not be added; is it there already?", self.name))?;
+        say(&id.to_string())
+    }
+}
+
+impl List {
+    async fn run(self) -> anyhow::Result<ExitCode> {
+        let opened = Opened::open(&self.config).await?;
+        let tenant = opened.tenant(&self.tenant).await?.id;
+        let lines = opened
+            .store
+            .read(move |mut tx| {
+                Box::pin(async move {
+                    let mut lines = Vec::new();
+                    for directory in tx.directories(tenant).await? {
+                        let accounts = tx.count_accounts(directory.id).await?;
+                        let agents = tx.agents(directory.id).await?;
+                        lines.push((directory, accounts, agents));
+                    }
+                    Ok::<_, store::StoreError>(lines)
+                })
+            })
+            .await?;
+        let line = |(directory, accounts, agents): (DirectoryRow, i64, Vec<AgentRow>)| {
+            let (kind, key) = match directory.kind {
+                DirectoryKind::Embedded => {
+                    let key = opened.keys.directory_key(DirectoryId(directory.id));
+                    ("embedded", Some(key.verifying_key().as_bytes().to_vec()))
+                }
+                DirectoryKind::Agent => ("agent", directory.directory_key),
+            };
+            let key = key.map_or_else(|| "-".to_owned(), |key| fingerprint(&key));
+            let there = agents.iter().filter(|agent| !agent.revoked).count();
+            let mut lines =
+                format!("{}\t{kind}\t{accounts} accounts\t{there} agents\t{key}", directory.name);
+            for agent in agents {
+                let (id, name, state) = (agent.id, &agent.name, state_of(&agent));
+                lines.push_str(&format!("\n  agent\t{id}\t{name}\t{state}"));
+            }
+            lines
+        };
+        say(&lines.into_iter().map(line).collect::<Vec<_>>().join("\n"))
+    }
+}
+
+fn state_of(agent: &AgentRow) -> &'static str {
+    match (agent.revoked, agent.seen_at, agent.directory_reachable) {
+        (true, _, _) => "removed",
+        (false, None, _) => "not connected",
+        (false, Some(_), true) => "connected",
+        (false, Some(_), false) => "connected, reaches no controller",
+    }
+}
+
+impl Enrolment {
+    async fn run(self) -> anyhow::Result<ExitCode> {
+        let mut opened = Opened::open(&self.config).await?;
+        say(&self.make(&mut opened).await?.to_text())
+    }
+
+    async fn make(&self, opened: &mut Opened) -> anyhow::Result<EnrolmentCode> {
+        let directory = opened.directory(&self.tenant, &self.directory).await?;
+        if directory.kind != DirectoryKind::Agent {
+            bail!("`{}` is the embedded directory; it needs no agent", self.directory);
+        }
+        let mut id = Bytes(vec![0; 16]);
+        opened.rng.fill_bytes(&mut id.0);
+        let secret = secret_of(&opened.keys, &id);
+        let stored = id.0.clone();
+        let expires_at = Opened::now().plus(Times::ENROLMENT);
+        opened
+            .store
+            .write(move |mut tx| {
+                Box::pin(async move {
+                    tx.add_enrolment_code(&stored, directory.tenant, directory.id, expires_at).await
+                })
+            })
+            .await?;
+        // A service without TLS listens on loopback only, and so does whoever enrols there.
+        let scheme = if opened.config.http.tls.is_some() { "https" } else { "http" };
+        let link_key = opened.keys.link_key().verifying_key();
+        Ok(EnrolmentCode {
+            id,
+            secret,
+            link_key_fingerprint: fingerprint(link_key.as_bytes()),
+            origin: format!("{scheme}://{}", self.tenant.to_ascii_lowercase()),
+        })
+    }
+}
+
+impl RemoveAgent {
+    async fn run(self) -> anyhow::Result<ExitCode> {
+        let opened = Opened::open(&self.config).await?;
+        say(&self.remove(&opened).await?)
+    }
+
+    /// Removes it and says in words what that means.
+    async fn remove(&self, opened: &Opened) -> anyhow::Result<String> {
+        let directory = opened.directory(&self.tenant, &self.directory).await?;
+        let id = directory.id;
+        let agents =
+            opened.store.read(move |mut tx| Box::pin(async move { tx.agents(id).await })).await?;
+        let agent = self.pick(agents)?;
+        let event = AuditEvent {
+            tenant: directory.tenant,
+            event: Event::AgentRemoved.as_str(),
+            case_code: None,
+            account: None,
+            detail: json!({ "agent": agent.id, "name": agent.name }).to_string(),
+        };
+        let now = Opened::now();
+        let was_last = opened
+            .store
+            .write(move |mut tx| {
+                Box::pin(async move {
+                    let was_last = tx.remove_agent(agent.id, now).await?;
+                    tx.audit(&event, now).await?;
+                    Ok::<_, StoreError>(was_last)
+                })
+            })
+            .await?;
+        let left = if was_last {
+            "No agent is left, so the directory's key is forgotten: the next agent brings a new one."
+        } else {
+            "Restart the agents that are left: each then sends its list of keys again."
+        };
+        Ok(format!(
+            "Removed agent {} ({}). Its link ends within a minute and its keys are not taken again.\n{left}\n\
+             To enrol on that machine again: regain-service directory enrolment-code, delete enrolment.json there, and run: regain-agent enrol --new-keys --config FILE CODE",
+            agent.name, agent.id
+        ))
+    }
+
+    fn pick(&self, agents: Vec<AgentRow>) -> anyhow::Result<AgentRow> {
+        let is_meant =
+            |agent: &AgentRow| agent.id.to_string() == self.agent || agent.name == self.agent;
+        let mut meant = agents.into_iter().filter(|agent| !agent.revoked && is_meant(agent));
+        match (meant.next(), meant.next()) {
+            (Some(agent), None) => Ok(agent),
+            (None, _) => bail!(
+                "`{}` has no agent `{}`; see `regain-service directory list`",
+                self.directory,
+                self.agent
+            ),
+            (Some(_), Some(_)) => bail!(
+                "more than one agent is called `{}`; give the id that `regain-service directory list` shows",
+                self.agent
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,235 @@
+//! From the code that an administrator makes to the agent that is removed again.
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    http::{Request, StatusCode},
+};
+use ed25519_dalek::SigningKey;
+use protocol::{
+    agent::{Enrol, Enrolled},
+    id::KeyId,
+    sealed::{OpeningKey, RecipientKey},
+};
+use recovery::Policy;
+use store::TenantRow;
+use tower::ServiceExt as _;
+use uuid::Uuid;
+
+use super::*;
+use crate::http;
+
+const HOST: &str = "reset.example.org";
+
+struct Lab {
+    folder: tempfile::TempDir,
+    opened: Opened,
+    router: Router,
+}
+
+impl Lab {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path().display();
+        let text = format!(
+            "[service]\ndata_dir = \"{at}/data\"\nmaster_key_file = \"{at}/master.key\"\n\
+             [http]\nlisten = \"127.0.0.1:0\"\n\
+             [mail]\nhost = \"127.0.0.1\"\nport = 25\nencryption = \"none\"\nfrom = \"IT <it@example.org>\"\n"
+        );
+        std::fs::write(folder.path().join("service.toml"), text).unwrap();
+        let tenant = TenantRow {
+            id: Uuid::from_u128(1),
+            host: HOST.to_owned(),
+            name: "Example Ltd".to_owned(),
+            accent: "#0b57d0".to_owned(),
+            help: "{}".to_owned(),
+            policy: Policy::default(),
+        };
+        let opened = Opened::open(&config(&folder)).await.unwrap();
+        let now = Opened::now();
+        let added = opened
+            .store
+            .write(move |mut tx| Box::pin(async move { tx.add_tenant(&tenant, now).await }));
+        added.await.unwrap_or_else(|error: StoreError| panic!("{error}"));
+        let create = Create {
+            config: config(&folder),
+            tenant: HOST.to_owned(),
+            name: "main".to_owned(),
+            kind: Kind::Agent,
+        };
+        create.run().await.unwrap();
+        let other = Opened::open(&config(&folder)).await.unwrap();
+        let router = http::router(&other.service().unwrap());
+        Self { folder, opened, router }
+    }
+
+    async fn code(&mut self) -> EnrolmentCode {
+        let made = Enrolment {
+            config: config(&self.folder),
+            tenant: HOST.to_owned(),
+            directory: "main".to_owned(),
+        };
+        made.make(&mut self.opened).await.unwrap()
+    }
+
+    async fn send(&self, enrol: &Enrol) -> Result<Enrolled, (StatusCode, String)> {
+        let request = Request::post("/api/v1/agents/enrol")
+            .header("host", HOST)
+            .header("content-type", "application/json")
+            .body(Body::from(serde_json::to_vec(enrol).unwrap()))
+            .unwrap();
+        let answer = self.router.clone().oneshot(request).await.unwrap();
+        let status = answer.status();
+        let body = to_bytes(answer.into_body(), 64 * 1024).await.unwrap();
+        if status == StatusCode::CREATED {
+            Ok(serde_json::from_slice(&body).unwrap())
+        } else {
+            let problem: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            Err((status, problem["code"].as_str().unwrap().to_owned()))
+        }
+    }
+
+    /// Enrols an agent that has this identity and directory key.
+    async fn enrol(&mut self, identity: u8, directory: u8) -> Result<Enrolled, String> {
+        let code = self.code().await;
+        let enrol = bring(&code, identity, directory);
+        let enrolled = self.send(&enrol).await.map_err(|(_, code)| code)?;
+        assert!(enrolled.answers(&enrol, &code.link_key_fingerprint));
+        Ok(enrolled)
+    }
+
+    async fn remove(&self, agent: &str) -> anyhow::Result<String> {
+        let command = RemoveAgent {
+            config: config(&self.folder),
+            tenant: HOST.to_owned(),
+            directory: "main".to_owned(),
+            agent: agent.to_owned(),
+        };
+        command.remove(&self.opened).await
+    }
+
+    async fn stored(&self) -> (DirectoryRow, Vec<AgentRow>) {
+        let directory = self.opened.directory(HOST, "main").await.unwrap();
+        let id = directory.id;
+        let agents = self
+            .opened
+            .store
+            .read(move |mut tx| Box::pin(async move { tx.agents(id).await }))
+            .await
+            .unwrap_or_else(|error: StoreError| panic!("{error}"));
+        (directory, agents)
+    }
+
+    async fn audited(&self, event: Event) -> usize {
+        let trail = self
+            .opened
+            .store
+            .read(|mut tx| Box::pin(async move { tx.audit_after(0, 1_000).await }));
+        let trail = trail.await.unwrap_or_else(|error: StoreError| panic!("{error}"));
+        trail.iter().filter(|row| row.event == event.as_str()).count()
+    }
+}
+
+fn config(folder: &tempfile::TempDir) -> ConfigFile {
+    ConfigFile { file: folder.path().join("service.toml"), set: Vec::new() }
+}
+
+fn key(byte: u8) -> SigningKey {
+    SigningKey::from_bytes(&[byte; 32])
+}
+
+fn recipient() -> RecipientKey {
+    OpeningKey::derive(KeyId(Uuid::from_u128(4)), &[3; 32]).public()
+}
+
+fn bring(code: &EnrolmentCode, identity: u8, directory: u8) -> Enrol {
+    let (identity, directory) = (key(identity), key(directory));
+    Enrol::prove(
+        code,
+        "dc1".to_owned(),
+        &identity.verifying_key(),
+        recipient(),
+        &directory.verifying_key(),
+    )
+}
+
+#[tokio::test]
+async fn keys_that_were_swapped_on_the_way_are_refused_and_cost_no_code() {
+    let mut lab = Lab::new().await;
+    let code = lab.code().await;
+    let honest = bring(&code, 1, 2);
+    let evil = Bytes(key(9).verifying_key().as_bytes().to_vec());
+    let refused = Err((StatusCode::FORBIDDEN, "enrolment-refused".to_owned()));
+    for swap in [
+        |enrol: &mut Enrol, evil: Bytes| enrol.identity_key = evil,
+        |enrol: &mut Enrol, evil: Bytes| enrol.directory_key = evil,
+        |enrol: &mut Enrol, _| enrol.recipient.id = KeyId(Uuid::from_u128(9)),
+    ] {
+        let mut swapped = bring(&code, 1, 2);
+        swap(&mut swapped, evil.clone());
+        assert_eq!(lab.send(&swapped).await.map(drop), refused);
+    }
+    let enrolled = lab.send(&honest).await.unwrap();
+    assert!(enrolled.answers(&honest, &code.link_key_fingerprint));
+    assert_eq!(lab.send(&honest).await.map(drop), refused, "good once");
+    let (directory, agents) = lab.stored().await;
+    assert_eq!(directory.directory_key, Some(honest.directory_key.0));
+    assert_eq!(agents.len(), 1);
+}
+
+#[tokio::test]
+async fn the_secret_of_a_code_is_not_in_the_database() {
+    let mut lab = Lab::new().await;
+    let code = lab.code().await;
+    let data = lab.folder.path().join("data");
+    let all: Vec<u8> = std::fs::read_dir(data)
+        .unwrap()
+        .flat_map(|file| std::fs::read(file.unwrap().path()).unwrap())
+        .collect();
+    let has = |bytes: &[u8]| all.windows(bytes.len()).any(|window| window == bytes);
+    assert!(has(&code.id.0) && !has(&code.secret));
+}
+
+#[tokio::test]
+async fn an_agent_that_enrols_again_stays_the_agent_it_is() {
+    let mut lab = Lab::new().await;
+    let first = lab.enrol(1, 2).await.unwrap();
+    let again = lab.enrol(1, 2).await.unwrap();
+    assert_eq!(first.agent, again.agent);
+    assert_eq!(lab.stored().await.1.len(), 1);
+    assert_eq!(
+        lab.enrol(1, 9).await.map(drop),
+        Err("enrolment-refused".to_owned()),
+        "another directory key"
+    );
+}
+
+#[tokio::test]
+async fn after_the_last_agent_is_removed_a_new_one_brings_its_own_keys() {
+    let mut lab = Lab::new().await;
+    let old = lab.enrol(1, 2).await.unwrap();
+    let second = lab.enrol(5, 2).await.unwrap();
+    assert!(lab.remove("dc1").await.is_err(), "two have that name");
+    assert!(lab.remove("nobody").await.is_err());
+
+    let said = lab.remove(&old.agent.to_string()).await.unwrap();
+    assert!(said.contains("Restart the agents that are left"), "{said}");
+    assert!(lab.stored().await.0.directory_key.is_some());
+    let said = lab.remove("dc1").await.unwrap();
+    assert!(said.contains("No agent is left"), "{said}");
+    let (directory, agents) = lab.stored().await;
+    assert!(directory.directory_key.is_none() && directory.recipients.is_none());
+    assert!(agents.iter().all(|agent| state_of(agent) == "removed"));
+
+    // Its link ends with the next heartbeat, and its key does not come back.
+    let (id, now) = (second.agent.0, Opened::now());
+    let seen = lab
+        .opened
+        .store
+        .write(move |mut tx| Box::pin(async move { tx.agent_seen(id, true, now).await }));
+    assert!(matches!(seen.await, Err(StoreError::RowCount(_))));
+    assert!(lab.enrol(1, 2).await.is_err());
+    let new = lab.enrol(7, 8).await.unwrap();
+    assert!(new.agent != old.agent && new.agent != second.agent);
+    assert_eq!(lab.audited(Event::AgentRemoved).await, 2);
+}

@@ -1,0 +1,130 @@
+//! `regain-service tenant ...`
+
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use clap::{Args, Subcommand};
+use protocol::{api::Help, id::TenantId};
+use recovery::Policy;
+use store::TenantRow;
+
+use super::{ConfigFile, Opened, say};
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Adds an organisation; prints its id.
+    Create(Create),
+    /// Lists the organisations: host and name.
+    List(ConfigFile),
+    /// Puts another policy in force, read from a JSON file.
+    SetPolicy(SetPolicy),
+}
+
+#[derive(Args)]
+pub(crate) struct Create {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Its public host name, as browsers send it (with the port when that is not 443).
+    #[arg(long)]
+    host: String,
+    /// The name people know it by.
+    #[arg(long)]
+    name: String,
+    /// Its accent colour.
+    #[arg(long, default_value = "#0b57d0")]
+    accent: String,
+    /// What it calls its help.
+    #[arg(long, default_value = "IT service desk")]
+    help_name: String,
+    /// The telephone number of its help.
+    #[arg(long)]
+    help_phone: Option<String>,
+    /// When somebody answers there.
+    #[arg(long)]
+    help_hours: Option<String>,
+    /// The web address of its help.
+    #[arg(long)]
+    help_url: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct SetPolicy {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// The organisation's host.
+    #[arg(long)]
+    host: String,
+    /// The policy, such as {"gates": 1, "email_code_minutes": 10, "unlock": true}.
+    #[arg(long)]
+    file: std::path::PathBuf,
+}
+
+impl Command {
+    pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
+        match self {
+            Self::Create(command) => command.run().await,
+            Self::List(config) => list(&config).await,
+            Self::SetPolicy(command) => command.run().await,
+        }
+    }
+}
+
+impl Create {
+    async fn run(self) -> anyhow::Result<ExitCode> {
+        let hex = self.accent.strip_prefix('#').unwrap_or_default();
+        if hex.len() != 6 || !hex.bytes().all(|b| b.is_ascii_hexdigit()) {
+            bail!("--accent must be a colour such as #0b57d0");
+        }
+        if self.host.is_empty() || self.host.contains(['/', ' ', '@']) {
+            bail!("--host must be a host name such as reset.example.org, without https://");
+        }
+        let mut opened = Opened::open(&self.config).await?;
+        let now = Opened::now();
+        let help = Help {
+            name: self.help_name,
+            phone: self.help_phone,
+            hours: self.help_hours,
+            url: self.help_url,
+        };
+        let row = TenantRow {
+            id: TenantId::new(now.unix_millis(), &mut opened.rng).0,
+            host: self.host.to_ascii_lowercase(),
+            name: self.name,
+            accent: self.accent,
+            help: serde_json::to_string(&help)?,
+            policy: Policy::default(),
+        };
+        let (id, host) = (row.id, row.host.clone());
+        opened
+            .store
+            .write(move |mut tx| Box::pin(async move { tx.add_tenant(&row, now).await }))
+            .await
+            .with_context(|| format!("`{host}` could not be added; is it a tenant already?"))?;
+        say(&id.to_string())
+    }
+}
+
+async fn list(config: &ConfigFile) -> anyhow::Result<ExitCode> {
+    let opened = Opened::open(config).await?;
+    let tenants = opened.store.read(|mut tx| Box::pin(async move { tx.tenants().await })).await?;
+    let lines: Vec<String> =
+        tenants.iter().map(|tenant| format!("{}\t{}", tenant.host, tenant.name)).collect();
+    say(&lines.join("\n"))
+}
+
+impl SetPolicy {
+    async fn run(self) -> anyhow::Result<ExitCode> {
+        let opened = Opened::open(&self.config).await?;
+        let tenant = opened.tenant(&self.host).await?;
+        let file = self.file.display();
+        let text = std::fs::read(&self.file).with_context(|| format!("cannot read {file}"))?;
+        let policy: Policy =
+            serde_json::from_slice(&text).with_context(|| format!("{file} is no policy"))?;
+        policy.check().with_context(|| format!("{file} cannot be put in force"))?;
+        opened
+            .store
+            .write(move |mut tx| Box::pin(async move { tx.set_policy(tenant.id, &policy).await }))
+            .await?;
+        say(&format!("The policy of `{}` is in force.", self.host))
+    }
+}

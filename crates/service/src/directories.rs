@@ -1,0 +1,465 @@
+//! How a directory is asked and changed, whichever it is: the embedded one in this process, or
+//! one behind an agent. Everything else says "the directory".
+//!
+//! An operation goes waiting -> sent -> an outcome, each a row written before the next thing is
+//! done, so that a restart takes up exactly where it stopped. The first outcome stands.
+
+use std::{sync::Arc, time::Duration};
+
+use protocol::{
+    agent::{Change, ChangeAct},
+    directory::{AccountStatus, ExternalId, NotDone, Outcome},
+    id::{DirectoryId, OperationId, TenantId},
+    sealed::{RecipientList, SealedPassword},
+};
+use recovery::{
+    AccountState, Act, ActFailure, Finding, OutcomeKind, Span, Stage, StageName, Times, Timestamp,
+};
+use serde_json::json;
+use store::{
+    AccountRow, DirectoryKind, DirectoryRow, OperationRow, OperationState, RecoveryRow, StoreError,
+    Tx,
+};
+use uuid::Uuid;
+
+use crate::{
+    audit::{Event, note},
+    embedded,
+    flow::{self, Message, MessageKind, Recipient},
+    service::Service,
+};
+
+/// How long the embedded directory's list of recipients says it is good.
+const EMBEDDED_LIST: Span = Span::hours(24);
+
+impl Service {
+    /// Whether any directory of the tenant could be changed now. The same for every name.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn any_directory_ready(&self, tenant: TenantId) -> Result<bool, StoreError> {
+        let now = self.now();
+        let directories = self
+            .store
+            .read(move |mut tx| Box::pin(async move { tx.directories(tenant.0).await }))
+            .await?;
+        Ok(directories.iter().any(|directory| self.ready(directory, now)))
+    }
+
+    /// Whether this directory could be changed now.
+    pub(crate) async fn directory_ready(
+        &self,
+        tx: &mut Tx<'_>,
+        directory: Uuid,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        Ok(tx.directory(directory).await?.is_some_and(|directory| self.ready(&directory, now)))
+    }
+
+    fn ready(&self, directory: &DirectoryRow, now: Timestamp) -> bool {
+        match directory.kind {
+            DirectoryKind::Embedded => true,
+            DirectoryKind::Agent => {
+                let list: Option<RecipientList> =
+                    directory.recipients.as_ref().and_then(|text| serde_json::from_str(text).ok());
+                self.links.is_ready(DirectoryId(directory.id))
+                    && list.is_some_and(|list| list.verify(now.unix_seconds()))
+            }
+        }
+    }
+
+    /// For whom a password of this directory is sealed; `None` while nobody could open it.
+    pub(crate) async fn recipients(
+        &self,
+        tx: &mut Tx<'_>,
+        directory: Uuid,
+        now: Timestamp,
+    ) -> Result<Option<RecipientList>, StoreError> {
+        let Some(row) = tx.directory(directory).await? else {
+            return Ok(None);
+        };
+        Ok(match row.kind {
+            DirectoryKind::Embedded => {
+                let id = DirectoryId(directory);
+                let expires_at = now.plus(EMBEDDED_LIST).unix_seconds();
+                let keys = vec![self.keys.opening_key(id).public()];
+                let signer = self.keys.directory_key(id);
+                Some(RecipientList::sign(id, 1, expires_at, keys, &signer))
+            }
+            DirectoryKind::Agent => row
+                .recipients
+                .and_then(|text| serde_json::from_str::<RecipientList>(&text).ok())
+                .filter(|list| list.verify(now.unix_seconds())),
+        })
+    }
+
+    /// Starts the work that this recovery waits for, unless it runs already.
+    pub(crate) fn take_up(self: &Arc<Self>, row: &RecoveryRow) {
+        let service = Arc::clone(self);
+        match (row.session.name(), row.operation) {
+            (StageName::Checking, _) => {
+                let row = row.clone();
+                self.once(row.id, async move { check(&service, row).await });
+            }
+            (StageName::Working, Some(operation)) => {
+                self.once(operation, async move { work(&service, operation).await });
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Reads the live truth about a recovery's account and puts it on the recovery.
+async fn check(service: &Arc<Service>, row: RecoveryRow) {
+    let status = status_of(service, row.account).await;
+    let finding = match &status {
+        Ok(status) => state_of(status).finding(),
+        Err(reason) => finding_without_truth(*reason),
+    };
+    let (now, id) = (service.now(), row.id);
+    let written = service
+        .store
+        .write(move |mut tx| {
+            Box::pin(async move {
+                let Some(mut row) = tx.recovery(id).await? else {
+                    return Ok(());
+                };
+                if row.session.checked(finding, now).is_err() {
+                    return Ok(());
+                }
+                row.status = status.ok().and_then(|status| serde_json::to_string(&status).ok());
+                row.revision += 1;
+                tx.save_recovery(&row, now).await?;
+                note(&mut tx, &row, Event::AccountChecked, json!({ "finding": finding }), now).await
+            })
+        })
+        .await;
+    log_failure(written, "the truth about an account could not be stored");
+    service.changed(row.id);
+}
+
+/// Does one operation, from wherever it stands.
+pub(crate) async fn work(service: &Arc<Service>, id: Uuid) {
+    let read =
+        service.store.read(move |mut tx| Box::pin(async move { tx.operation(id).await })).await;
+    let operation = match read {
+        Ok(Some(operation)) if operation.state.is_open() => operation,
+        Ok(_) => return,
+        Err(cause) => return log_failure(Err(cause), "an operation could not be read"),
+    };
+    if operation.state == OperationState::Waiting && service.now() >= operation.expires_at {
+        return finish(service, &operation, not_done(NotDone::Expired)).await;
+    }
+    let status = match status_of(service, Some(operation.account)).await {
+        Ok(status) => status,
+        // What was sent may have been written: only the directory can tell, later.
+        Err(_) if operation.state == OperationState::Sent => {
+            return finish(service, &operation, Outcome::NotKnown).await;
+        }
+        Err(reason) => return finish(service, &operation, not_done(reason)).await,
+    };
+    match still_allowed(&operation, &status) {
+        Go::On => change(service, operation, &status).await,
+        Go::Nothing(outcome) => finish(service, &operation, outcome).await,
+    }
+}
+
+enum Go {
+    On,
+    Nothing(Outcome),
+}
+
+/// What was true at the choice may have changed since: judged again right before the write.
+fn still_allowed(operation: &OperationRow, status: &AccountStatus) -> Go {
+    if operation.state == OperationState::Sent {
+        return Go::On;
+    }
+    match state_of(status).finding() {
+        Finding::Protected => Go::Nothing(not_done(NotDone::Protected)),
+        Finding::Disabled | Finding::AccountExpired => Go::Nothing(not_done(NotDone::Changed)),
+        Finding::Locked
+        | Finding::NothingWrong
+        | Finding::PasswordExpired
+        | Finding::MustChange
+        | Finding::NeverUsed
+        | Finding::Unreachable => match operation.act {
+            Act::Unlock if !status.locked => Go::Nothing(Outcome::Done),
+            Act::Unlock | Act::Reset => Go::On,
+        },
+    }
+}
+
+async fn change(service: &Arc<Service>, mut operation: OperationRow, status: &AccountStatus) {
+    let fresh = operation.state == OperationState::Waiting;
+    if fresh {
+        // The values read before are stored before anybody may write.
+        let fence = serde_json::to_string(&status.fence).unwrap_or_default();
+        let (id, stored, now) = (operation.id, fence.clone(), service.now());
+        let sent = service
+            .store
+            .write(move |mut tx| {
+                Box::pin(async move {
+                    let sent = tx.send_operation(id, &stored).await?;
+                    if let (true, Some(operation)) = (sent, tx.operation(id).await?)
+                        && let Some(row) = tx.recovery(operation.recovery).await?
+                    {
+                        let detail = json!({ "operation": id });
+                        note(&mut tx, &row, Event::OperationSent, detail, now).await?;
+                    }
+                    Ok::<_, StoreError>(sent)
+                })
+            })
+            .await;
+        match sent {
+            Ok(true) => operation.fence = Some(fence),
+            Ok(false) => return,
+            Err(cause) => return log_failure(Err(cause), "an operation could not be sent"),
+        }
+    }
+    match directory_of(service, operation.directory).await.map(|directory| directory.kind) {
+        Some(DirectoryKind::Embedded) => embedded::change(service, operation).await,
+        Some(DirectoryKind::Agent) => change_by_agent(service, operation, fresh).await,
+        None => finish(service, &operation, not_done(NotDone::NoAccount)).await,
+    }
+}
+
+/// Hands an operation to an agent; its report comes back through [`crate::agents`]. When none
+/// comes in time nobody knows, until a report comes after all.
+async fn change_by_agent(service: &Arc<Service>, operation: OperationRow, fresh: bool) {
+    let Some(order) = order_of(&operation, service.now()) else {
+        return finish(service, &operation, not_done(NotDone::NotOpened)).await;
+    };
+    let directory = DirectoryId(operation.directory);
+    let mut changes = service.changes.subscribe();
+    if !service.links.send_change(directory, order).await {
+        // Nobody took it now. What was sent before a crash may have been written all the same.
+        let outcome = if fresh { not_done(NotDone::NoAgent) } else { Outcome::NotKnown };
+        return finish(service, &operation, outcome).await;
+    }
+    let patience = service.now().until(operation.expires_at).0.max(0) + Times::STATUS.0;
+    let patience = Duration::from_micros(u64::try_from(patience).unwrap_or(0));
+    let reported = async {
+        loop {
+            let id = operation.id;
+            let read =
+                service.store.read(move |mut tx| Box::pin(async move { tx.operation(id).await }));
+            if !matches!(read.await, Ok(Some(row)) if row.state.is_open()) {
+                return;
+            }
+            let _ = changes.recv().await;
+        }
+    };
+    if tokio::time::timeout(patience, reported).await.is_err() {
+        finish(service, &operation, Outcome::NotKnown).await;
+    }
+}
+
+/// What an agent is told of an operation; `None` when the row lacks what it must have.
+pub(crate) fn order_of(operation: &OperationRow, now: Timestamp) -> Option<Change> {
+    let act = match operation.act {
+        Act::Unlock => ChangeAct::Unlock,
+        Act::Reset => {
+            let sealed: SealedPassword = serde_json::from_str(operation.sealed.as_ref()?).ok()?;
+            ChangeAct::Reset { sealed, expires_at: operation.seal_expires_at? }
+        }
+    };
+    // Counted by the agent on our clock; what is handed over late lives no longer for it.
+    let expires_at = operation.expires_at.min(now.plus(Times::OPERATION));
+    Some(Change {
+        operation: OperationId(operation.id),
+        account: ExternalId(operation.external_id.clone()),
+        act,
+        fence: serde_json::from_str(operation.fence.as_ref()?).ok()?,
+        expires_at_ms: expires_at.unix_millis(),
+    })
+}
+
+/// Stores an outcome, moves the recovery on and puts the notice in the outbox, all in one
+/// transaction.
+pub(crate) async fn finish(service: &Arc<Service>, operation: &OperationRow, outcome: Outcome) {
+    let written = try_finish(service, operation, outcome).await;
+    log_failure(written, "an outcome could not be stored");
+}
+
+/// The same, for who must know whether it is stored.
+///
+/// # Errors
+/// When it is not.
+pub(crate) async fn try_finish(
+    service: &Arc<Service>,
+    operation: &OperationRow,
+    outcome: Outcome,
+) -> Result<(), StoreError> {
+    let (for_tx, id, now) = (Arc::clone(service), operation.id, service.now());
+    let written = service
+        .store
+        .write(move |mut tx| {
+            Box::pin(async move { finish_in(&mut tx, &for_tx, id, &outcome, now).await })
+        })
+        .await;
+    service.changed(operation.recovery);
+    service.outbox_filled.notify_one();
+    written
+}
+
+/// The same inside the caller's transaction (the embedded directory's own write is in it).
+pub(crate) async fn finish_in(
+    tx: &mut Tx<'_>,
+    service: &Service,
+    id: Uuid,
+    outcome: &Outcome,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let (state, kind, reason, event) = match outcome {
+        Outcome::Done => (OperationState::Done, OutcomeKind::Done, None, Event::OperationDone),
+        Outcome::NotDone { reason } => {
+            let failure = match reason.password_refusal() {
+                Some(_) => ActFailure::PasswordRefused,
+                None => ActFailure::Other,
+            };
+            let kind = OutcomeKind::Failed(failure);
+            (OperationState::NotDone, kind, Some(*reason), Event::OperationNotDone)
+        }
+        Outcome::NotKnown => {
+            (OperationState::NotKnown, OutcomeKind::NotKnown, None, Event::OperationNotKnown)
+        }
+    };
+    let reason = reason.and_then(|reason| serde_json::to_string(&reason).ok());
+    if !tx.finish_operation(id, state, reason.as_deref(), now).await? {
+        return Ok(());
+    }
+    let Some(operation) = tx.operation(id).await? else {
+        return Ok(());
+    };
+    let Some(mut row) = tx.recovery(operation.recovery).await? else {
+        return Ok(());
+    };
+    let detail = json!({ "operation": id, "act": operation.act, "reason": reason });
+    note(tx, &row, event, detail, now).await?;
+    if kind == OutcomeKind::Done {
+        notify(tx, service, &row, operation.act, now).await?;
+        flow::forget_wrong_codes(tx, service, &row).await?;
+    }
+    if matches!(kind, OutcomeKind::Done | OutcomeKind::NotKnown) {
+        flow::count_act(tx, service, &row, operation.act, now).await?;
+    }
+    // The recovery may have ended meanwhile; the truth is on the operation all the same.
+    if row.operation == Some(id) && row.session.outcome(kind, now).is_ok() {
+        row.reason_not = reason;
+        if matches!(row.session.stage, Stage::NewPassword { .. }) {
+            reopen(tx, service, &mut row, &operation, now).await?;
+        }
+        row.revision += 1;
+        tx.save_recovery(&row, now).await?;
+    }
+    Ok(())
+}
+
+/// A refused password is followed by another try, which is another operation.
+async fn reopen(
+    tx: &mut Tx<'_>,
+    service: &Service,
+    row: &mut RecoveryRow,
+    refused: &OperationRow,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let id = OperationId::new(now.unix_millis(), &mut *service.rng()).0;
+    let next = OperationRow {
+        id,
+        state: OperationState::Typing,
+        sealed: None,
+        fence: None,
+        reason: None,
+        expires_at: now.plus(Times::OPERATION),
+        ..refused.clone()
+    };
+    tx.add_operation(&next, now).await?;
+    row.operation = Some(id);
+    Ok(())
+}
+
+/// The notice to the address on file (catalogue NTF-01).
+async fn notify(
+    tx: &mut Tx<'_>,
+    service: &Service,
+    row: &RecoveryRow,
+    act: Act,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let account = tx.account(row.account.unwrap_or_default()).await?;
+    let to = account.and_then(|account| {
+        Some(Recipient { address: account.email?, name: account.display_name })
+    });
+    let kind = match act {
+        Act::Unlock => MessageKind::Unlocked,
+        Act::Reset => MessageKind::PasswordSet,
+    };
+    flow::post_message(tx, service, row, &Message::of(row, kind, to), now).await
+}
+
+/// The live truth, from whichever directory holds it.
+async fn status_of(
+    service: &Arc<Service>,
+    account: Option<Uuid>,
+) -> Result<AccountStatus, NotDone> {
+    let account = account_of(service, account).await?;
+    let directory =
+        directory_of(service, account.directory).await.ok_or(NotDone::DirectoryUnreachable)?;
+    match directory.kind {
+        DirectoryKind::Embedded => embedded::status(service, &account).await,
+        DirectoryKind::Agent => {
+            let external_id = ExternalId(account.external_id);
+            let patience = Duration::from_micros(u64::try_from(Times::STATUS.0).unwrap_or(0));
+            service.links.status(DirectoryId(directory.id), external_id, patience).await
+        }
+    }
+}
+
+async fn account_of(service: &Service, id: Option<Uuid>) -> Result<AccountRow, NotDone> {
+    let id = id.ok_or(NotDone::NoAccount)?;
+    let read = service.store.read(move |mut tx| Box::pin(async move { tx.account(id).await }));
+    match read.await {
+        Ok(account) => account.ok_or(NotDone::NoAccount),
+        Err(cause) => {
+            log_failure(Err(cause), "an account could not be read");
+            Err(NotDone::DirectoryUnreachable)
+        }
+    }
+}
+
+async fn directory_of(service: &Service, id: Uuid) -> Option<DirectoryRow> {
+    let read = service.store.read(move |mut tx| Box::pin(async move { tx.directory(id).await }));
+    read.await.ok().flatten()
+}
+
+fn state_of(status: &AccountStatus) -> AccountState {
+    AccountState {
+        locked: status.locked,
+        disabled: status.disabled,
+        account_expired: status.account_expired,
+        password_expired: status.password_expired,
+        must_change: status.must_change,
+        never_signed_in: status.never_signed_in,
+        protected: status.protected,
+    }
+}
+
+fn finding_without_truth(reason: NotDone) -> Finding {
+    if reason == NotDone::Protected {
+        Finding::Protected
+    } else if reason == NotDone::NoAccount {
+        Finding::Disabled
+    } else {
+        Finding::Unreachable
+    }
+}
+
+pub(crate) fn not_done(reason: NotDone) -> Outcome {
+    Outcome::NotDone { reason }
+}
+
+fn log_failure(result: Result<(), StoreError>, what: &str) {
+    if let Err(cause) = result {
+        tracing::error!(%cause, source = ?cause, "{what}");
+    }
+}

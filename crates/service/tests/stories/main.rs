@@ -1,0 +1,11 @@
+//! Stories at the HTTP boundary: the whole service on SQLite, with time moved by hand. Messages
+//! are read where the sender would take them out; everything else goes through requests.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by failing")]
+#![expect(unreachable_pub, reason = "a test binary: what its modules share is all there is")]
+
+mod attackers;
+mod harness;
+mod recoveries;
+mod repetitions;
+mod times;
+mod trouble;

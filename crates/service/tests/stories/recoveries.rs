@@ -1,0 +1,171 @@
+//! What people come for: in again.
+
+use password::PasswordRefusal;
+use protocol::{
+    api::{Act, Call, Ended, Finding, Stage},
+    directory::NotDone,
+};
+use regain_service::{embedded::SignIn, flow::MessageKind};
+use serde_json::json;
+use store::DirectoryKind;
+
+use crate::harness::{Lab, OLD_PASSWORD};
+
+#[tokio::test]
+async fn a_locked_person_who_knows_the_password_is_unlocked() {
+    let lab = Lab::new().await;
+    let anna = lab.person("anna@example.org").await;
+    lab.lock(anna).await;
+    assert_eq!(lab.sign_in(anna, OLD_PASSWORD).await, SignIn::Locked);
+
+    let begun = lab.begin("  Anna@Example.org ").await;
+    let Stage::EnterCode { method, digits, .. } = begun.stage() else { panic!("{begun:?}") };
+    assert_eq!((method.mailbox_initial.as_str(), digits), ("a", 8));
+    let code = lab.code().await;
+    let choice = lab.call("code", &begun.token(), json!({ "code": code })).await;
+    let Stage::Choice { finding, acts } = choice.stage() else { panic!("{choice:?}") };
+    assert_eq!((finding, acts), (Finding::Locked, vec![Act::Unlock, Act::Reset]));
+    let done = lab.call("act", &choice.token(), json!({ "act": "unlock" })).await;
+    assert_eq!(done.stage(), Stage::Done { act: Act::Unlock, reset_offered: true });
+
+    assert_eq!(lab.sign_in(anna, OLD_PASSWORD).await, SignIn::In);
+    let notice = lab.messages().await;
+    assert_eq!(notice.len(), 1);
+    assert_eq!(notice[0].kind, MessageKind::Unlocked);
+    let ended = lab.call("cancel", &done.token(), json!({})).await;
+    assert_eq!(ended.stage(), Stage::Ended { why: Ended::Finished });
+    assert_eq!(
+        lab.trail(&done.view().case_code).await,
+        [
+            "recovery-begun",
+            "code-made",
+            "gate-passed",
+            "account-checked",
+            "act-chosen",
+            "operation-sent",
+            "operation-done",
+            "recovery-ended"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn it_still_does_not_work_so_a_new_password_is_set_in_the_same_recovery() {
+    let lab = Lab::new().await;
+    let anna = lab.person("anna@example.org").await;
+    lab.lock(anna).await;
+    let choice = lab.through_the_gate("anna@example.org").await;
+    let unlocked = lab.call("act", &choice.token(), json!({ "act": "unlock" })).await;
+    let page = lab.call("act", &unlocked.token(), json!({ "act": "reset" })).await;
+
+    let refused = lab.seal(&page, "Anna-Berg-2026");
+    let again = lab.call("password", &page.token(), refused).await;
+    let Stage::NewPassword { refused, .. } = again.stage() else { panic!("{again:?}") };
+    assert_eq!(refused, Some(PasswordRefusal::ContainsName));
+    assert_eq!(lab.sign_in(anna, OLD_PASSWORD).await, SignIn::In, "nothing was changed");
+
+    let sealed = lab.seal(&again, "Correct horse 7");
+    let done = lab.call("password", &again.token(), sealed).await;
+    assert_eq!(done.stage(), Stage::Done { act: Act::Reset, reset_offered: false });
+    assert_eq!(lab.sign_in(anna, "Correct horse 7").await, SignIn::In);
+    assert_eq!(lab.sign_in(anna, OLD_PASSWORD).await, SignIn::Wrong);
+}
+
+#[tokio::test]
+async fn a_first_day_sets_the_first_password_and_clears_must_change() {
+    let lab = Lab::new().await;
+    let carla = lab
+        .account("carla@example.org", |person| {
+            person.must_change = true;
+            person.has_signed_in = false;
+        })
+        .await;
+    assert_eq!(lab.sign_in(carla, OLD_PASSWORD).await, SignIn::MustChange);
+    let choice = lab.through_the_gate("carla@example.org").await;
+    let Stage::Choice { finding, acts } = choice.stage() else { panic!("{choice:?}") };
+    assert_eq!((finding, acts), (Finding::NeverUsed, vec![Act::Reset]));
+    let page = lab.call("act", &choice.token(), json!({ "act": "reset" })).await;
+    assert!(matches!(page.stage(), Stage::NewPassword { first: true, .. }));
+    let sealed = lab.seal(&page, "Correct horse 7");
+    lab.call("password", &page.token(), sealed).await;
+    assert_eq!(lab.sign_in(carla, "Correct horse 7").await, SignIn::In);
+}
+
+#[tokio::test]
+async fn a_mistyped_user_id_is_mended_while_no_gate_is_passed() {
+    let lab = Lab::new().await;
+    lab.person("anna@example.org").await;
+    let begun = lab.begin("ana@example.org").await;
+    assert!(begun.view().calls.contains(&Call::ChangeUserId));
+    let mended =
+        lab.call("user-id", &begun.token(), json!({ "user_id": "anna@example.org" })).await;
+    assert_eq!(mended.view().user_id, "anna@example.org");
+    let code = lab.code().await;
+    let choice = lab.call("code", &mended.token(), json!({ "code": code })).await;
+    assert!(matches!(choice.stage(), Stage::Choice { .. }));
+    assert!(!choice.view().calls.contains(&Call::ChangeUserId), "it belongs to one account now");
+}
+
+#[tokio::test]
+async fn what_only_others_can_mend_is_said_only_after_the_gate() {
+    let lab = Lab::new().await;
+    let anna = lab.person("anna@example.org").await;
+    let begun = lab.begin("anna@example.org").await;
+    let code = lab.code().await;
+    // Switched off between the mail and the code: the code is good no more.
+    lab.switch_off(anna).await;
+    let refused = lab.call("code", &begun.token(), json!({ "code": code })).await;
+    assert_eq!(refused.code(), "code-wrong");
+}
+
+#[tokio::test]
+async fn a_newer_recovery_takes_over_only_once_it_passed_its_gate() {
+    let lab = Lab::new().await;
+    lab.person("anna@example.org").await;
+    let first = lab.through_the_gate("anna@example.org").await;
+    let second = lab.begin("anna@example.org").await;
+    assert!(matches!(lab.get("recovery", &first.token()).await.stage(), Stage::Choice { .. }));
+    let code = lab.code().await;
+    lab.call("code", &second.token(), json!({ "code": code })).await;
+    let replaced = lab.get("recovery", &first.token()).await;
+    assert_eq!(replaced.stage(), Stage::Ended { why: Ended::Replaced });
+}
+
+#[tokio::test]
+async fn a_password_sealed_for_another_operation_does_not_open() {
+    let lab = Lab::new().await;
+    let anna = lab.person("anna@example.org").await;
+    lab.person("mallory@example.org").await;
+    let other = lab.through_the_gate("mallory@example.org").await;
+    let other = lab.call("act", &other.token(), json!({ "act": "reset" })).await;
+    let sealed_for_other = lab.seal(&other, "Correct horse 7");
+
+    let choice = lab.through_the_gate("anna@example.org").await;
+    let page = lab.call("act", &choice.token(), json!({ "act": "reset" })).await;
+    let refused = lab.call("password", &page.token(), sealed_for_other).await;
+    let Stage::NotDone { reason, .. } = refused.stage() else { panic!("{refused:?}") };
+    assert_eq!(reason, NotDone::NotOpened);
+    assert_eq!(lab.sign_in(anna, OLD_PASSWORD).await, SignIn::In);
+}
+
+#[tokio::test]
+async fn an_operation_that_a_crash_interrupted_is_done_after_the_restart() {
+    let lab = Lab::new().await;
+    let anna = lab.person("anna@example.org").await;
+    lab.lock(anna).await;
+    let choice = lab.through_the_gate("anna@example.org").await;
+    // The call is stored, and the process dies before the work begins.
+    let operation = lab.interrupted_unlock(&choice).await;
+    assert_eq!(lab.sign_in(anna, OLD_PASSWORD).await, SignIn::Locked);
+    let lab = lab.restarted().await;
+    lab.until_finished(operation).await;
+    assert_eq!(lab.sign_in(anna, OLD_PASSWORD).await, SignIn::In);
+    let view = lab.get("recovery", &choice.token()).await;
+    assert_eq!(view.status, 401, "the call changed the stage, so the token was renewed");
+}
+
+#[tokio::test]
+async fn without_anybody_who_could_write_nothing_is_begun() {
+    let lab = Lab::with(DirectoryKind::Agent).await;
+    assert_eq!(lab.begin("anna@example.org").await.code(), "directory-unavailable");
+}

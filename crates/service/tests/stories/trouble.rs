@@ -1,0 +1,75 @@
+//! Other machines in trouble: the person is told before typing what could not be used.
+
+use protocol::{
+    api::{Act, Stage},
+    directory::NotDone,
+};
+use recovery::Span;
+use serde_json::json;
+
+use crate::harness::Lab;
+
+#[tokio::test]
+async fn without_a_mail_server_nothing_is_begun() {
+    let lab = Lab::new().await;
+    lab.person("anna@example.org").await;
+    let begun = lab.begin("anna@example.org").await;
+    assert!(!lab.service.mail.probe().await, "nobody listens there");
+    assert_eq!(lab.begin("anna@example.org").await.code(), "mail-unavailable");
+    lab.forward(Span::seconds(31));
+    let again = lab.call("method", &begun.token(), json!({ "method": "email" })).await;
+    assert_eq!(again.code(), "mail-unavailable");
+}
+
+#[tokio::test]
+async fn a_code_that_does_not_leave_is_tried_again_while_it_is_of_use() {
+    let lab = Lab::new().await;
+    lab.person("anna@example.org").await;
+    let begun = lab.begin("anna@example.org").await;
+    let mut tries = 0;
+    for _ in 0..60 {
+        tries += regain_service::notify::send_due(&lab.service).await.unwrap();
+        lab.forward(Span::minutes(1));
+    }
+    assert!((5..12).contains(&tries), "{tries}");
+    let trail = lab.trail(&begun.view().case_code).await;
+    assert_eq!(trail.iter().filter(|event| *event == "message-dead").count(), 1);
+}
+
+#[tokio::test]
+async fn a_notice_is_tried_for_a_day() {
+    let lab = Lab::new().await;
+    let anna = lab.person("anna@example.org").await;
+    lab.lock(anna).await;
+    let choice = lab.through_the_gate("anna@example.org").await;
+    lab.call("act", &choice.token(), json!({ "act": "unlock" })).await;
+    let mut tries = 0;
+    for _ in 0..25 * 4 {
+        tries += regain_service::notify::send_due(&lab.service).await.unwrap();
+        lab.forward(Span::minutes(15));
+    }
+    assert!(tries > 50, "{tries}");
+}
+
+#[tokio::test]
+async fn an_account_that_changed_under_the_page_is_not_overwritten() {
+    let lab = Lab::new().await;
+    let anna = lab.person("anna@example.org").await;
+    lab.lock(anna).await;
+    let choice = lab.through_the_gate("anna@example.org").await;
+    lab.switch_off(anna).await;
+    let heard = lab.call("act", &choice.token(), json!({ "act": "unlock" })).await;
+    let Stage::NotDone { act, reason, .. } = heard.stage() else { panic!("{heard:?}") };
+    assert_eq!((act, reason), (Act::Unlock, NotDone::Changed));
+}
+
+#[tokio::test]
+async fn an_unlock_of_an_account_that_unlocked_itself_is_done() {
+    let lab = Lab::new().await;
+    let anna = lab.person("anna@example.org").await;
+    lab.lock(anna).await;
+    let choice = lab.through_the_gate("anna@example.org").await;
+    lab.unlock_by_hand(anna).await;
+    let heard = lab.call("act", &choice.token(), json!({ "act": "unlock" })).await;
+    assert!(matches!(heard.stage(), Stage::Done { .. }));
+}

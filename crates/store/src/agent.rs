@@ -1,0 +1,225 @@
+//! Agents and the codes they enrol with.
+
+use recovery::Timestamp;
+use sqlx::{Row, sqlite::SqliteRow};
+use uuid::Uuid;
+
+use crate::{StoreError, Tx, one_row};
+
+/// An agent.
+#[derive(Clone, Debug)]
+pub struct AgentRow {
+    /// Its id.
+    pub id: Uuid,
+    /// Its tenant.
+    pub tenant: Uuid,
+    /// Its directory.
+    pub directory: Uuid,
+    /// Its name for the administrator.
+    pub name: String,
+    /// Its Ed25519 key.
+    pub identity_key: Vec<u8>,
+    /// When it was last heard of.
+    pub seen_at: Option<Timestamp>,
+    /// Whether a controller answered it then.
+    pub directory_reachable: bool,
+    /// Whether it may not come back.
+    pub revoked: bool,
+}
+
+/// An agent that enrols.
+#[derive(Clone, Debug)]
+pub struct NewAgent<'a> {
+    /// Its id from now on.
+    pub id: Uuid,
+    /// Its name for the administrator.
+    pub name: &'a str,
+    /// Its Ed25519 key.
+    pub identity_key: &'a [u8],
+    /// Its key for sealed passwords, as JSON.
+    pub recipient: &'a str,
+}
+
+const COLUMNS: &str = "SELECT id, tenant, directory, name, identity_key, seen_at,
+    directory_reachable, revoked_at FROM agent";
+
+impl Tx<'_> {
+    /// Stores the id of a new enrolment code.
+    pub async fn add_enrolment_code(
+        &mut self,
+        id: &[u8],
+        tenant: Uuid,
+        directory: Uuid,
+        expires_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO enrolment_code (id, tenant, directory, expires_at)
+             VALUES ($1, $2, $3, $4)",
+        )
+        .bind(id)
+        .bind(tenant)
+        .bind(directory)
+        .bind(expires_at.0)
+        .execute(&mut *self.connection)
+        .await?;
+        Ok(())
+    }
+
+    /// Uses an enrolment code up; says for which tenant and directory it was good.
+    pub async fn use_enrolment_code(
+        &mut self,
+        id: &[u8],
+        now: Timestamp,
+    ) -> Result<Option<(Uuid, Uuid)>, StoreError> {
+        let row = sqlx::query(
+            "UPDATE enrolment_code SET used_at = $2
+             WHERE id = $1 AND used_at IS NULL AND expires_at > $2
+             RETURNING tenant, directory",
+        )
+        .bind(id)
+        .bind(now.0)
+        .fetch_optional(&mut *self.connection)
+        .await?;
+        row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
+    }
+
+    /// Stores an agent that enrolled.
+    pub async fn add_agent(
+        &mut self,
+        tenant: Uuid,
+        directory: Uuid,
+        agent: &NewAgent<'_>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO agent (id, tenant, directory, name, identity_key, recipient, enrolled_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        )
+        .bind(agent.id)
+        .bind(tenant)
+        .bind(directory)
+        .bind(agent.name)
+        .bind(agent.identity_key)
+        .bind(agent.recipient)
+        .bind(now.0)
+        .execute(&mut *self.connection)
+        .await?;
+        Ok(())
+    }
+
+    /// Takes in what an agent brought that enrolled again with the key it has.
+    pub async fn update_agent(
+        &mut self,
+        agent: &NewAgent<'_>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let result = sqlx::query(
+            "UPDATE agent SET name = $2, recipient = $3, enrolled_at = $4
+             WHERE id = $1 AND identity_key = $5 AND revoked_at IS NULL",
+        )
+        .bind(agent.id)
+        .bind(agent.name)
+        .bind(agent.recipient)
+        .bind(now.0)
+        .bind(agent.identity_key)
+        .execute(&mut *self.connection)
+        .await?;
+        one_row(&result, "update_agent")
+    }
+
+    /// Removes an agent: it may not come back, with this id or this key. The list of recipients
+    /// goes too, for it may name the agent's key; those who are left send theirs again.
+    ///
+    /// Says whether the directory's key went with it: without any agent nobody holds that key,
+    /// and a new agent must be able to bring one.
+    pub async fn remove_agent(&mut self, id: Uuid, now: Timestamp) -> Result<bool, StoreError> {
+        let result = sqlx::query(
+            "UPDATE agent SET revoked_at = $2, seen_at = NULL
+             WHERE id = $1 AND revoked_at IS NULL",
+        )
+        .bind(id)
+        .bind(now.0)
+        .execute(&mut *self.connection)
+        .await?;
+        one_row(&result, "remove_agent")?;
+        sqlx::query(
+            "UPDATE directory SET recipients = NULL
+             WHERE id = (SELECT directory FROM agent WHERE id = $1)",
+        )
+        .bind(id)
+        .execute(&mut *self.connection)
+        .await?;
+        let result = sqlx::query(
+            "UPDATE directory SET directory_key = NULL
+             WHERE id = (SELECT directory FROM agent WHERE id = $1)
+               AND NOT EXISTS (SELECT 1 FROM agent
+                               WHERE agent.directory = directory.id AND revoked_at IS NULL)",
+        )
+        .bind(id)
+        .execute(&mut *self.connection)
+        .await?;
+        Ok(result.rows_affected() == 1)
+    }
+
+    /// The agent with this id.
+    pub async fn agent(&mut self, id: Uuid) -> Result<Option<AgentRow>, StoreError> {
+        sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE id = $1")))
+            .bind(id)
+            .fetch_optional(&mut *self.connection)
+            .await?
+            .map(|row| agent(&row))
+            .transpose()
+    }
+
+    /// The agents of a directory, by name.
+    pub async fn agents(&mut self, directory: Uuid) -> Result<Vec<AgentRow>, StoreError> {
+        sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE directory = $1 ORDER BY name")))
+            .bind(directory)
+            .fetch_all(&mut *self.connection)
+            .await?
+            .iter()
+            .map(agent)
+            .collect()
+    }
+
+    /// An agent was heard of. An error for one that was removed meanwhile: its link then ends.
+    pub async fn agent_seen(
+        &mut self,
+        id: Uuid,
+        directory_reachable: bool,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let result = sqlx::query(
+            "UPDATE agent SET seen_at = $2, directory_reachable = $3
+                 WHERE id = $1 AND revoked_at IS NULL",
+        )
+        .bind(id)
+        .bind(now.0)
+        .bind(directory_reachable)
+        .execute(&mut *self.connection)
+        .await?;
+        one_row(&result, "agent_seen")
+    }
+
+    /// An agent's link was cut.
+    pub async fn agent_gone(&mut self, id: Uuid) -> Result<(), StoreError> {
+        sqlx::query("UPDATE agent SET seen_at = NULL WHERE id = $1")
+            .bind(id)
+            .execute(&mut *self.connection)
+            .await?;
+        Ok(())
+    }
+}
+
+fn agent(row: &SqliteRow) -> Result<AgentRow, StoreError> {
+    Ok(AgentRow {
+        id: row.try_get("id")?,
+        tenant: row.try_get("tenant")?,
+        directory: row.try_get("directory")?,
+        name: row.try_get("name")?,
+        identity_key: row.try_get("identity_key")?,
+        seen_at: row.try_get::<Option<i64>, _>("seen_at")?.map(Timestamp),
+        directory_reachable: row.try_get("directory_reachable")?,
+        revoked: row.try_get::<Option<i64>, _>("revoked_at")?.is_some(),
+    })
+}

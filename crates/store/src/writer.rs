@@ -1,0 +1,211 @@
+//! The store's doors: many readers, one writer that commits in groups.
+//!
+//! A write is a closure over a [`Tx`]. The writer takes all closures that are waiting, runs
+//! each in its savepoint, commits once, and only then tells every caller: one fsync for many.
+//! A closure that fails rolls back its own savepoint and nobody else's.
+
+use std::{future::Future, panic::AssertUnwindSafe, path::Path, pin::Pin};
+
+use futures_util::FutureExt as _;
+
+use sqlx::{
+    ConnectOptions, Connection, Executor, SqliteConnection, SqlitePool,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::StoreError;
+
+/// Most closures that share one commit.
+const GROUP: usize = 128;
+/// Most closures that wait; more are refused by waiting themselves.
+const QUEUE: usize = 1024;
+
+/// A transaction (or a plain connection, when reading): every query of the repository is a method of it.
+pub struct Tx<'c> {
+    pub(crate) connection: &'c mut SqliteConnection,
+}
+
+type BoxFuture<'c, T> = Pin<Box<dyn Future<Output = T> + Send + 'c>>;
+
+/// What the writer runs: the closure, and how its caller learns the result.
+trait Write: Send {
+    /// Runs it; `true` keeps what it wrote.
+    fn run<'c>(&'c mut self, tx: Tx<'c>) -> BoxFuture<'c, bool>;
+    /// Tells the caller, after the commit (or its failure).
+    fn tell(self: Box<Self>, committed: bool);
+}
+
+struct Closure<F, T, E> {
+    body: Option<F>,
+    result: Option<Result<T, E>>,
+    caller: oneshot::Sender<Result<T, E>>,
+}
+
+impl<F, T, E> Write for Closure<F, T, E>
+where
+    F: for<'t> FnOnce(Tx<'t>) -> BoxFuture<'t, Result<T, E>> + Send,
+    T: Send,
+    E: From<StoreError> + Send,
+{
+    fn run<'c>(&'c mut self, tx: Tx<'c>) -> BoxFuture<'c, bool> {
+        Box::pin(async move {
+            let Some(body) = self.body.take() else {
+                return false;
+            };
+            let result = body(tx).await;
+            let keep = result.is_ok();
+            self.result = Some(result);
+            keep
+        })
+    }
+
+    fn tell(self: Box<Self>, committed: bool) {
+        let result = match self.result {
+            Some(Ok(_)) if !committed => Err(StoreError::NotCommitted.into()),
+            Some(result) => result,
+            None => Err(StoreError::Panicked.into()),
+        };
+        // A caller that went away does not need the answer; the row is the truth.
+        let _ = self.caller.send(result);
+    }
+}
+
+/// The store. Clones share it.
+#[derive(Clone)]
+pub struct Store {
+    readers: SqlitePool,
+    writer: mpsc::Sender<Box<dyn Write>>,
+}
+
+impl Store {
+    /// Opens (and makes, when new) the database file and brings its schema up to date.
+    ///
+    /// # Errors
+    /// When the file cannot be opened or is newer than this program.
+    pub async fn open(file: &Path) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::new()
+            .filename(file)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(std::time::Duration::from_secs(10))
+            .disable_statement_logging();
+        let mut connection = options.connect().await?;
+        sqlx::migrate!("migrations/sqlite").run(&mut connection).await?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(4)
+            .min_connections(1)
+            .connect_with(options.pragma("query_only", "on"))
+            .await?;
+        let (writer, queue) = mpsc::channel(QUEUE);
+        tokio::spawn(write_groups(connection, queue));
+        Ok(Self { readers, writer })
+    }
+
+    /// Runs `body` in a write transaction and answers once it is on disk.
+    ///
+    /// # Errors
+    /// What `body` refuses (nothing of it is kept), or that the store cannot write.
+    pub async fn write<T, E, F>(&self, body: F) -> Result<T, E>
+    where
+        F: for<'t> FnOnce(Tx<'t>) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let (caller, answer) = oneshot::channel();
+        let write = Box::new(Closure { body: Some(body), result: None, caller });
+        self.writer.send(write).await.map_err(|_| StoreError::Closed)?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// Runs `body` without the right to write. Each of its queries sees what is committed then.
+    ///
+    /// # Errors
+    /// What `body` refuses, or that the store cannot be read.
+    pub async fn read<T, E, F>(&self, body: F) -> Result<T, E>
+    where
+        F: for<'t> FnOnce(Tx<'t>) -> BoxFuture<'t, Result<T, E>> + Send,
+        E: From<StoreError>,
+    {
+        let mut connection = self.readers.acquire().await.map_err(StoreError::from)?;
+        body(Tx { connection: &mut connection }).await
+    }
+
+    /// Whether the database answers: for health checks and `doctor`.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        let mut connection = self.readers.acquire().await?;
+        connection.ping().await?;
+        Ok(())
+    }
+}
+
+async fn write_groups(mut connection: SqliteConnection, mut queue: mpsc::Receiver<Box<dyn Write>>) {
+    let mut group = Vec::with_capacity(GROUP);
+    while queue.recv_many(&mut group, GROUP).await > 0 {
+        let committed = match write_group(&mut connection, &mut group).await {
+            Ok(()) => true,
+            Err(cause) => {
+                tracing::error!(%cause, "a group of writes was not committed");
+                let _ = connection.execute("ROLLBACK").await;
+                false
+            }
+        };
+        for write in group.drain(..) {
+            write.tell(committed);
+        }
+    }
+}
+
+async fn write_group(
+    connection: &mut SqliteConnection,
+    group: &mut [Box<dyn Write>],
+) -> Result<(), sqlx::Error> {
+    connection.execute("BEGIN IMMEDIATE").await?;
+    for write in group {
+        connection.execute("SAVEPOINT one").await?;
+        // A panic is that caller's failure, not the end of everybody's writes.
+        let run = AssertUnwindSafe(write.run(Tx { connection })).catch_unwind().await;
+        if !run.unwrap_or(false) {
+            connection.execute("ROLLBACK TO one").await?;
+        }
+        connection.execute("RELEASE one").await?;
+    }
+    connection.execute("COMMIT").await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_in_one_write_is_that_callers_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("regain.db")).await.unwrap();
+        let claim = |key: &'static [u8]| {
+            store.write(move |mut tx| {
+                Box::pin(async move {
+                    let claimed = tx.claim(key, recovery::Timestamp(1)).await?;
+                    assert!(key != b"bad", "a mistake of ours");
+                    Ok::<_, StoreError>(claimed)
+                })
+            })
+        };
+        let (before, bad, after) = tokio::join!(claim(b"one"), claim(b"bad"), claim(b"two"));
+        assert!(before.unwrap() && after.unwrap());
+        assert!(matches!(bad, Err(StoreError::Panicked)));
+        assert!(claim(b"three").await.unwrap(), "the writer lives on");
+        let kept = store.write(|mut tx| {
+            Box::pin(async move { tx.claim(b"bad", recovery::Timestamp(1)).await })
+        });
+        assert!(
+            kept.await.unwrap_or_else(|error: StoreError| panic!("{error}")),
+            "nothing is kept"
+        );
+    }
+}

@@ -1,0 +1,100 @@
+//! Before the first call, and after a crash: reach the service, begin the bot check, take up
+//! what was left behind.
+
+use std::sync::Arc;
+
+use protocol::problem::ProblemCode;
+
+use super::{Controller, Greeting, Recovery, Refusal, Started, lock};
+use crate::{
+    proof::Proof,
+    resume::Kept,
+    service_client::{Failure, Path, ServiceClient, Why},
+    view::AnyView,
+};
+
+impl Controller {
+    pub(super) async fn start_now(&self) -> Started {
+        let _turn = self.turn.lock().await;
+        let Ok(service) = self.service().await else {
+            return self.unreachable(Why::Service);
+        };
+        let (start, kept) = tokio::join!(service.start(), self.keeper.kept());
+        let start = match start {
+            Ok(start) => start,
+            Err(Failure::Unreachable(why)) => return self.unreachable(why),
+            Err(Failure::Problem(problem)) => {
+                tracing::error!(code = problem.code, "the service refuses this app");
+                return self.unreachable(Why::Service);
+            }
+        };
+        let rolled_out_for = self.policy.tenant;
+        if rolled_out_for.is_some_and(|tenant| tenant != start.tenant.id) {
+            tracing::error!(theirs = %start.tenant.id, "the service is another tenant's");
+            return self.unreachable(Why::Service);
+        }
+        {
+            let mut state = lock(&self.state);
+            state.tenant = Some(start.tenant.id);
+            state.proof = Some(Proof::begin(start.challenge));
+        }
+        let resumed = self.resume(service, kept).await;
+        Started::Ready(Box::new(Greeting::new(start.tenant, start.languages, resumed, self.mode)))
+    }
+
+    /// Takes up the recovery in memory (the page was loaded again) or the one that was kept.
+    async fn resume(&self, service: &ServiceClient, kept: Option<Kept>) -> Option<AnyView> {
+        let in_memory = {
+            let mut state = lock(&self.state);
+            state.recovery.take_if(|recovery| recovery.view.is_over());
+            let unanswered = state.unanswered.as_ref().map(|u| Arc::clone(&u.change));
+            state.recovery.as_ref().map(|recovery| (recovery.token.clone(), unanswered))
+        };
+        let kept = kept.map(|kept| (kept.token, kept.unanswered.map(Into::into)));
+        let (token, unanswered) = in_memory.or(kept)?;
+        if let Some(change) = unanswered
+            && matches!(change.path, Path::Recovery(_))
+            && let Ok(step) = self.send(&change, Some(&token)).await
+        {
+            return Some(self.adopt(step).await);
+        }
+        match service.view(&token).await {
+            Ok(view) if view.has_ended() => {
+                self.forget().await;
+                None
+            }
+            Ok(view) => {
+                let mut state = lock(&self.state);
+                state.unanswered = None;
+                state.recovery = Some(Recovery { token, view: view.clone() });
+                Some(view)
+            }
+            Err(Failure::Problem(_)) => {
+                self.forget().await;
+                None
+            }
+            // It may still be alive: the next start finds out.
+            Err(Failure::Unreachable(_)) => None,
+        }
+    }
+
+    /// A solved bot check: the one solved ahead, or a new one when that is used or too old.
+    pub(super) async fn proof(&self) -> Result<String, Refusal> {
+        let ahead = lock(&self.state).proof.take();
+        if let Some(proof) = ahead.filter(|proof| proof.is_fresh((self.clock)()))
+            && let Some(solved) = proof.solved().await
+        {
+            return Ok(solved);
+        }
+        let start = match self.service().await?.start().await {
+            Ok(start) => start,
+            Err(failure) => return Err(self.refused(failure).await),
+        };
+        let solved = Proof::begin(start.challenge).solved().await;
+        solved.ok_or_else(|| ProblemCode::BotCheckFailed.into())
+    }
+
+    fn unreachable(&self, why: Why) -> Started {
+        Started::Unreachable { why, help: self.policy.help.clone() }
+    }
+}

@@ -1,0 +1,199 @@
+//! What survives a crash: the token of the recovery under way and the call whose answer was not
+//! seen yet, through `SecretStore`. Never a password and never a code: of calls that carry one,
+//! only the name and the idempotency key are kept.
+//!
+//! The store may be slow, or ask a person to unlock it; so it has a thread of its own, and a
+//! recovery goes on without it.
+
+use std::{
+    path::PathBuf,
+    sync::mpsc::{self, Receiver, Sender},
+    thread,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use protocol::api::Call;
+use secret_store::{Kind, SecretStore, SecretStoreError};
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+use zeroize::Zeroizing;
+
+use crate::service_client::{Change, Path, Token};
+
+const SERVICE: &str = "regain";
+const NAME: &str = "recovery";
+/// Longest that a step waits until it is kept.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Longest that a start waits for what was kept: the time the store is given to answer at all.
+const START_PATIENCE: Duration = Duration::from_secs(6);
+
+/// A recovery to be taken up again.
+pub(crate) struct Kept {
+    pub(crate) token: Token,
+    /// A call whose answer was never seen, when it can be repeated as it was.
+    pub(crate) unanswered: Option<Change>,
+}
+
+/// Keeps one recovery.
+pub(crate) struct Keeper {
+    origin: String,
+    orders: Sender<Order>,
+}
+
+enum Order {
+    Read(oneshot::Sender<Option<Zeroizing<Vec<u8>>>>),
+    Write(Zeroizing<Vec<u8>>, oneshot::Sender<()>),
+    Forget(oneshot::Sender<()>),
+}
+
+#[derive(Serialize)]
+struct RecordToWrite<'a> {
+    origin: &'a str,
+    token: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unanswered: Option<UnansweredToWrite<'a>>,
+}
+
+#[derive(Serialize)]
+struct UnansweredToWrite<'a> {
+    call: Call,
+    key: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<&'a str>,
+}
+
+#[derive(Deserialize)]
+struct Record {
+    origin: String,
+    token: Token,
+    unanswered: Option<Unanswered>,
+}
+
+#[derive(Deserialize)]
+struct Unanswered {
+    call: Call,
+    key: String,
+    body: Option<String>,
+}
+
+impl Keeper {
+    /// Opens the store in the background; `origin` is the service that a recovery belongs to.
+    pub(crate) fn new(origin: String, folder: PathBuf, kind: Kind) -> Self {
+        let (orders, inbox) = mpsc::channel();
+        thread::spawn(move || keep(&folder, kind, &inbox));
+        Self { origin, orders }
+    }
+
+    /// The recovery that an earlier run left behind.
+    pub(crate) async fn kept(&self) -> Option<Kept> {
+        let (answer, wait) = oneshot::channel();
+        self.orders.send(Order::Read(answer)).ok()?;
+        let bytes = tokio::time::timeout(START_PATIENCE, wait).await;
+        let bytes = bytes.ok()?.ok()??;
+        let record: Record = serde_json::from_slice(&bytes)
+            .inspect_err(|error| tracing::warn!(%error, "what was kept is not understood"))
+            .ok()?;
+        (record.origin == self.origin).then(|| Kept {
+            token: record.token,
+            unanswered: record.unanswered.and_then(Unanswered::into_change),
+        })
+    }
+
+    /// Keeps where the recovery stands. Without an answer within a moment it goes on unkept.
+    pub(crate) async fn keep(&self, token: &Token, unanswered: Option<&Change>) {
+        let record = RecordToWrite {
+            origin: &self.origin,
+            token: token.expose(),
+            unanswered: unanswered.and_then(UnansweredToWrite::of),
+        };
+        let mut bytes = Zeroizing::new(Vec::with_capacity(SecretStore::MAX_BYTES));
+        if serde_json::to_writer(&mut *bytes, &record).is_ok() {
+            let (answer, wait) = oneshot::channel();
+            let sent = self.orders.send(Order::Write(bytes, answer));
+            self.wait(sent.is_ok(), wait).await;
+        }
+    }
+
+    /// Forgets the recovery: it has ended.
+    pub(crate) async fn forget(&self) {
+        let (answer, wait) = oneshot::channel();
+        let sent = self.orders.send(Order::Forget(answer));
+        self.wait(sent.is_ok(), wait).await;
+    }
+
+    async fn wait(&self, sent: bool, wait: oneshot::Receiver<()>) {
+        let done = tokio::time::timeout(PATIENCE, wait).await;
+        if !sent || done.is_err() {
+            tracing::warn!("the secret store is slow; a crash now would lose the recovery");
+        }
+    }
+}
+
+impl<'a> UnansweredToWrite<'a> {
+    fn of(change: &'a Change) -> Option<Self> {
+        let Path::Recovery(call) = change.path else {
+            // Before the first answer there is nothing to lose but a user ID.
+            return None;
+        };
+        let body = match call {
+            Call::EnterCode | Call::SetPassword => None,
+            Call::ChangeUserId
+            | Call::ChooseMethod
+            | Call::ChooseAct
+            | Call::Back
+            | Call::Cancel => std::str::from_utf8(&change.body).ok(),
+        };
+        Some(Self { call, key: &change.key, body })
+    }
+}
+
+impl Unanswered {
+    /// A call whose body was not kept cannot be made again.
+    fn into_change(self) -> Option<Change> {
+        Some(Change {
+            path: Path::Recovery(self.call),
+            key: self.key,
+            body: Bytes::from(self.body?),
+        })
+    }
+}
+
+fn keep(folder: &std::path::Path, kind: Kind, inbox: &Receiver<Order>) {
+    let store = SecretStore::open(SERVICE, folder, kind)
+        .inspect_err(|error| warn("open the secret store", error))
+        .ok();
+    while let Ok(order) = inbox.recv() {
+        // Who asked may have gone on without the answer; nobody is waiting then.
+        match order {
+            Order::Read(answer) => {
+                let kept = store.as_ref().and_then(|store| {
+                    store
+                        .get(NAME)
+                        .inspect_err(|error| warn("read what was kept", error))
+                        .ok()
+                        .flatten()
+                });
+                let _ = answer.send(kept);
+            }
+            Order::Write(bytes, done) => {
+                tell(store.as_ref().map(|store| store.set(NAME, &bytes)));
+                let _ = done.send(());
+            }
+            Order::Forget(done) => {
+                tell(store.as_ref().map(|store| store.delete(NAME)));
+                let _ = done.send(());
+            }
+        }
+    }
+}
+
+fn tell(done: Option<Result<(), SecretStoreError>>) {
+    if let Some(Err(error)) = done {
+        warn("keep the recovery", &error);
+    }
+}
+
+fn warn(doing: &'static str, error: &SecretStoreError) {
+    tracing::warn!(%error, cause = std::error::Error::source(error), "cannot {doing}");
+}

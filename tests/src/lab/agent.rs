@@ -1,0 +1,91 @@
+//! The real agent: the binary that stands beside a domain, with a configuration and a folder
+//! of its own, enrolled with a code as an administrator does it.
+
+use std::{path::PathBuf, process::Command};
+
+use anyhow::{Context, Result};
+
+use super::{
+    process::{Process, built, run_with_input},
+    run_folder::RunFolder,
+    samba::Samba,
+};
+
+/// The agent.
+pub struct Agent {
+    program: PathBuf,
+    process: Option<Process>,
+    folder: RunFolder,
+}
+
+impl Agent {
+    /// Enrols an agent for `samba` with `code` and starts it.
+    ///
+    /// # Errors
+    /// When it is not built, the service refuses the code, or it does not become ready.
+    pub fn start(samba: &Samba, code: &str) -> Result<Self> {
+        let folder = RunFolder::new("agent")?;
+        configure(&folder, samba)?;
+        let mut agent =
+            Self { program: built("regain-agent", "regain-agent")?, process: None, folder };
+        // Through standard input: a process list would show it.
+        run_with_input(agent.verb("enrol").arg("-"), code).context("enrolling the agent")?;
+        agent.start_again()?;
+        Ok(agent)
+    }
+
+    /// Starts it again after [`Agent::stop`] or [`Agent::kill`].
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start_again(&mut self) -> Result<()> {
+        let process = Process::start("agent", self.verb("run"), self.folder.path())?;
+        self.process = Some(process);
+        Ok(())
+    }
+
+    /// Stops it, as when its machine goes down for maintenance.
+    pub fn stop(&mut self) {
+        self.process = None;
+    }
+
+    /// Ends it without a word, as a power cut does.
+    pub fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill();
+        }
+    }
+
+    /// The process id, to look at what it uses.
+    pub fn process_id(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::id)
+    }
+
+    /// The end of its log, for the message of a failure.
+    pub fn log_end(&self) -> String {
+        let running = self.process.as_ref();
+        running.map_or_else(|| "the agent is stopped".to_owned(), Process::log_end)
+    }
+
+    fn verb(&self, verb: &str) -> Command {
+        let mut command = Command::new(&self.program);
+        command.arg(verb).arg("--config").arg(self.folder.join("agent.toml"));
+        command
+    }
+}
+
+fn configure(folder: &RunFolder, samba: &Samba) -> Result<()> {
+    let (account, password) = samba.agent_account();
+    let password_file = folder.write("account.password", password)?;
+    let configuration = format!(
+        "[agent]\nname = \"lab\"\ndata_dir = \"{data}\"\nsecrets = \"file\"\n\n\
+         [active_directory]\ncontrollers = [\"{url}\"]\nca_file = \"{ca}\"\naccount = \"{account}\"\n\
+         password_file = \"{password_file}\"\nsubtrees = [\"{people}\"]\n",
+        data = folder.folder("data")?.display(),
+        url = samba.url(),
+        ca = samba.ca_file().display(),
+        password_file = password_file.display(),
+        people = samba.people_dn(),
+    );
+    folder.write("agent.toml", configuration).map(drop)
+}

@@ -1,0 +1,427 @@
+//! A real Active Directory domain: one Samba domain controller on a loopback address and in a
+//! folder of its own, so that many run side by side.
+//!
+//! Locks after three wrong passwords. The agent's account has only the delegated rights that
+//! the product asks for, on the people's subtree alone. Only LDAP is started: half a second
+//! instead of eight, and nothing that listens beyond this address.
+
+use std::{
+    io::ErrorKind,
+    net::{Ipv4Addr, TcpListener, UdpSocket},
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, bail};
+
+use super::{
+    ldap::{Bind, Credentials, Ldap, unicode_pwd},
+    process::{Process, run},
+    run_folder::RunFolder,
+    wait::{self, PATIENCE},
+};
+
+const DNS: &str = "ad.example.test";
+const BASE: &str = "DC=ad,DC=example,DC=test";
+const ADMIN_PASSWORD: &str = "Lab-Administrator-7";
+const AGENT_PASSWORD: &str = "Lab-agent-account-7";
+const USER_CLASS: &str = "bf967aba-0de6-11d0-a285-00aa003049e2";
+/// The rights of the agent's account: Reset-Password, Change-Password, and writing
+/// `lockoutTime` and `pwdLastSet`.
+const DELEGATED: [(&str, &str); 4] = [
+    ("CR", "00299570-246d-11d0-a768-00aa006e0529"),
+    ("CR", "ab721a53-1e2f-11d0-9819-00aa0040529b"),
+    ("WP", "28630ebf-41d5-11d1-a9c1-0000f80367c1"),
+    ("WP", "bf967a0a-0de6-11d0-a285-00aa003049e2"),
+];
+/// Bit of `msDS-User-Account-Control-Computed` while an account is locked.
+const LOCKOUT: u32 = 0x10;
+
+/// The domain.
+pub struct Samba {
+    ldap: Ldap,
+    process: Option<Process>,
+    folder: RunFolder,
+    address: Address,
+}
+
+/// A person of the domain, in `OU=People`.
+pub struct Account<'a> {
+    /// The name to sign in with (`sAMAccountName`, and UPN with the domain's suffix).
+    pub name: &'a str,
+    /// The name to show.
+    pub display_name: &'a str,
+    /// The mail address that codes go to.
+    pub mail: &'a str,
+    /// The password.
+    pub password: &'a str,
+    /// Whether it must be changed at the next sign-in.
+    pub must_change: bool,
+}
+
+impl Samba {
+    /// Makes a new domain and starts its controller.
+    ///
+    /// # Errors
+    /// When Samba is missing, or this user may not listen on the ports of LDAP.
+    pub fn start() -> Result<Self> {
+        let address = Address::free()?;
+        let folder = RunFolder::new("ad")?;
+        provision(&folder, address.ip)?;
+        let mut samba = Self {
+            ldap: Ldap::new(format!("ldaps://{}", address.ip), &folder.join("ca.pem")),
+            process: None,
+            folder,
+            address,
+        };
+        samba.start_controller()?;
+        samba.add_agent_account()?;
+        Ok(samba)
+    }
+
+    /// Starts the controller again after [`Samba::stop_controller`].
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn start_controller(&mut self) -> Result<()> {
+        let mut command = Command::new("samba");
+        command
+            .args(["--foreground", "--no-process-group", "--model=single", "-s"])
+            .arg(self.folder.join("smb.conf"));
+        let process = Process::start("samba", command, self.folder.path())?;
+        let process = self.process.insert(process);
+        let ldap = &self.ldap;
+        wait::until("the domain controller", PATIENCE, || {
+            process.fail_if_ended()?;
+            Ok(ldap.bind(ADMIN).ok().filter(|bind| *bind == Bind::Accepted))
+        })
+        .with_context(|| process.log_end())
+        .map(drop)
+    }
+
+    /// Stops the controller; the domain stays on disk.
+    pub fn stop_controller(&mut self) {
+        self.process = None;
+    }
+
+    /// Where the controller is, as `ldaps://` address.
+    pub fn url(&self) -> String {
+        format!("ldaps://{}:636", self.address.ip)
+    }
+
+    /// The address it has for itself.
+    pub fn ip(&self) -> Ipv4Addr {
+        self.address.ip
+    }
+
+    /// The authority to trust, for address and name of the controller.
+    pub fn ca_file(&self) -> PathBuf {
+        self.folder.join("ca.pem")
+    }
+
+    /// The domain's base.
+    pub fn base_dn(&self) -> &'static str {
+        BASE
+    }
+
+    /// The people's subtree.
+    pub fn people_dn(&self) -> String {
+        format!("OU=People,{BASE}")
+    }
+
+    /// The agent's account, with nothing but the delegated rights: name and password.
+    pub fn agent_account(&self) -> (String, &'static str) {
+        (format!("regain-agent@{DNS}"), AGENT_PASSWORD)
+    }
+
+    /// The user principal name of `name`.
+    pub fn upn(&self, name: &str) -> String {
+        format!("{name}@{DNS}")
+    }
+
+    /// The distinguished name of the person who signs in as `name`.
+    pub fn dn(&self, name: &str) -> String {
+        format!("CN={name},{}", self.people_dn())
+    }
+
+    /// Adds a person who has never signed in.
+    ///
+    /// # Errors
+    /// When the domain refuses.
+    pub fn add(&self, account: &Account<'_>) -> Result<()> {
+        let pwd_last_set = if account.must_change { "0" } else { "-1" };
+        self.change(&format!(
+            "dn: {dn}\nchangetype: add\nobjectClass: user\nsAMAccountName: {name}\n\
+             userPrincipalName: {upn}\ndisplayName: {display}\nmail: {mail}\n\
+             userAccountControl: 512\nunicodePwd:: {password}\npwdLastSet: {pwd_last_set}\n",
+            dn = self.dn(account.name),
+            name = account.name,
+            upn = self.upn(account.name),
+            display = account.display_name,
+            mail = account.mail,
+            password = unicode_pwd(account.password),
+        ))
+    }
+
+    /// Demands passwords of at least this many characters from now on.
+    ///
+    /// # Errors
+    /// When the domain refuses.
+    pub fn set_least_length(&self, characters: u8) -> Result<()> {
+        self.change(&format!(
+            "dn: {BASE}\nchangetype: modify\nreplace: minPwdLength\nminPwdLength: {characters}\n"
+        ))
+    }
+
+    /// Applies LDIF change records as the domain's administrator.
+    ///
+    /// # Errors
+    /// When the domain refuses one.
+    pub fn change(&self, ldif: &str) -> Result<()> {
+        self.ldap.modify(ADMIN, ldif)
+    }
+
+    /// Applies LDIF change records as somebody else (a distinguished or user principal name).
+    ///
+    /// # Errors
+    /// When the domain refuses one.
+    pub fn change_as(&self, name: &str, password: &str, ldif: &str) -> Result<()> {
+        self.ldap.modify(Credentials { name, password }, ldif)
+    }
+
+    /// Puts an account into the group of the domain's administrators.
+    ///
+    /// # Errors
+    /// When the domain refuses.
+    pub fn make_administrator(&self, name: &str) -> Result<()> {
+        let dn = self.dn(name);
+        self.change(&format!(
+            "dn: CN=Domain Admins,CN=Users,{BASE}\nchangetype: modify\nadd: member\nmember: {dn}\n"
+        ))
+    }
+
+    /// Signs in as this person, the way any program does: a simple bind.
+    ///
+    /// # Errors
+    /// When no controller answers.
+    pub fn try_bind(&self, name: &str, password: &str) -> Result<Bind> {
+        let name = &self.upn(name);
+        self.ldap.bind(Credentials { name, password })
+    }
+
+    /// Locks an account as it happens in life: with three wrong passwords.
+    ///
+    /// # Errors
+    /// When the account is not locked afterwards.
+    pub fn lock(&self, name: &str) -> Result<()> {
+        for attempt in 1..=3 {
+            self.try_bind(name, &format!("not the password {attempt}"))?;
+        }
+        if !self.is_locked(name)? {
+            bail!("{name} is not locked after three wrong passwords");
+        }
+        Ok(())
+    }
+
+    /// Whether the domain says the account is locked.
+    ///
+    /// # Errors
+    /// When there is no such account.
+    pub fn is_locked(&self, name: &str) -> Result<bool> {
+        let computed = self.attribute(name, "msDS-User-Account-Control-Computed")?;
+        let bits: u32 = computed.as_deref().unwrap_or("0").parse()?;
+        Ok(bits & LOCKOUT != 0)
+    }
+
+    /// How often the password was written: rises by one each time.
+    ///
+    /// # Errors
+    /// When there is no such account.
+    pub fn key_version(&self, name: &str) -> Result<u32> {
+        let version = self.attribute(name, "msDS-KeyVersionNumber")?;
+        Ok(version.context("no key version")?.parse()?)
+    }
+
+    /// Whether the password must be changed at the next sign-in.
+    ///
+    /// # Errors
+    /// When there is no such account.
+    pub fn must_change(&self, name: &str) -> Result<bool> {
+        Ok(self.attribute(name, "pwdLastSet")?.as_deref() == Some("0"))
+    }
+
+    /// One attribute of a person, read by the domain's administrator.
+    ///
+    /// # Errors
+    /// When there is no such account.
+    pub fn attribute(&self, name: &str, attribute: &str) -> Result<Option<String>> {
+        let found = self.ldap.read(ADMIN, &self.dn(name), &[attribute])?;
+        let mut values = found.into_iter().filter(|(key, _)| key == attribute);
+        Ok(values.next().map(|(_, value)| value))
+    }
+
+    fn add_agent_account(&self) -> Result<()> {
+        let dn = format!("CN=regain-agent,CN=Users,{BASE}");
+        self.change(&format!(
+            "dn: {people}\nchangetype: add\nobjectClass: organizationalUnit\n\n\
+             dn: {dn}\nchangetype: add\nobjectClass: user\nsAMAccountName: regain-agent\n\
+             userPrincipalName: regain-agent@{DNS}\nuserAccountControl: 66048\n\
+             unicodePwd:: {password}\n",
+            people = self.people_dn(),
+            password = unicode_pwd(AGENT_PASSWORD),
+        ))?;
+        let sid = self.sid_of("regain-agent")?;
+        let rights: String = DELEGATED
+            .iter()
+            .map(|(right, object)| format!("(OA;CIIO;{right};{object};{USER_CLASS};{sid})"))
+            .collect();
+        // Over LDAP: writing the database file under a running server is not safe.
+        run(self
+            .tool(&["dsacl", "set"])
+            .arg(format!("--URL=ldap://{}", self.address.ip))
+            .arg(format!("--user=Administrator%{ADMIN_PASSWORD}"))
+            .arg(format!("--objectdn={}", self.people_dn()))
+            .arg(format!("--sddl={rights}")))
+        .context("delegating the rights of the agent's account")?;
+        Ok(())
+    }
+
+    fn sid_of(&self, name: &str) -> Result<String> {
+        let database = self.folder.join("private/sam.ldb");
+        let printed = run(self
+            .tool(&["user", "show", name, "--attributes=objectSid"])
+            .arg(format!("--URL={}", database.display())))?;
+        let mut sids = printed.lines().filter_map(|line| line.strip_prefix("objectSid: "));
+        Ok(sids.next().context("the agent's account has no SID")?.to_owned())
+    }
+
+    fn tool(&self, arguments: &[&str]) -> Command {
+        samba_tool(arguments, &self.folder.join("smb.conf"))
+    }
+}
+
+const ADMIN: Credentials<'static> = Credentials {
+    name: "CN=Administrator,CN=Users,DC=ad,DC=example,DC=test",
+    password: ADMIN_PASSWORD,
+};
+
+/// A loopback address that nobody else in this lab uses: held by a socket, so that it is free
+/// again whenever this process ends.
+struct Address {
+    ip: Ipv4Addr,
+    _held: UdpSocket,
+}
+
+impl Address {
+    const HELD_PORT: u16 = 47_636;
+
+    fn free() -> Result<Self> {
+        let first = std::process::id() % 200;
+        for step in 0..200 {
+            let last = u8::try_from(20 + (first + step) % 200)?;
+            let ip = Ipv4Addr::new(127, 0, 0, last);
+            let taken = match TcpListener::bind((ip, 636)) {
+                Ok(_) => false,
+                Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                    bail!("a domain controller listens on ports below 1024: run this as root")
+                }
+                Err(_) => true,
+            };
+            if !taken && let Ok(held) = UdpSocket::bind((ip, Self::HELD_PORT)) {
+                return Ok(Self { ip, _held: held });
+            }
+        }
+        bail!("no loopback address is free for a domain controller")
+    }
+}
+
+fn provision(folder: &RunFolder, ip: Ipv4Addr) -> Result<()> {
+    let root = folder.path();
+    // Without this file the tools read the machine's own configuration.
+    let empty = folder.write("empty.conf", "[global]\n")?;
+    run(samba_tool(&["domain", "provision", "--quiet"], &empty)
+        .args(["--server-role=dc", "--use-rfc2307", "--dns-backend=NONE"])
+        .args(["--realm=AD.EXAMPLE.TEST", "--domain=AD", "--host-name=dc1"])
+        .arg(format!("--adminpass={ADMIN_PASSWORD}"))
+        .arg(format!("--targetdir={}", root.display()))
+        .arg(format!("--host-ip={ip}"))
+        .arg(format!("--option=interfaces={ip}/8"))
+        .arg("--option=bind interfaces only=yes"))
+    .context("making the domain")?;
+    certificate(folder, ip)?;
+    for name in ["lock", "run", "cache"] {
+        folder.folder(name)?;
+    }
+    let configuration = folder.write("smb.conf", configuration(root, ip))?;
+    let database = folder.join("private/sam.ldb");
+    run(samba_tool(&["domain", "passwordsettings", "set"], &configuration)
+        .arg(format!("--URL={}", database.display()))
+        .args(["--account-lockout-threshold=3", "--account-lockout-duration=30"])
+        .args(["--min-pwd-length=8", "--min-pwd-age=0"]))
+    .context("setting the lockout")?;
+    Ok(())
+}
+
+fn samba_tool(arguments: &[&str], configuration: &Path) -> Command {
+    let mut command = Command::new("samba-tool");
+    command.args(arguments).arg("-s").arg(configuration).env("PYTHONDONTWRITEBYTECODE", "1");
+    command
+}
+
+/// An authority and the controller's certificate. Samba's own certificate has no alternative
+/// names, and modern clients ask for them.
+fn certificate(folder: &RunFolder, ip: Ipv4Addr) -> Result<()> {
+    let configuration = folder.write(
+        "openssl.conf",
+        format!(
+            "[req]\ndistinguished_name = name\nprompt = no\n[name]\nCN = dc1.{DNS}\n\
+             [authority]\nbasicConstraints = critical, CA:TRUE\nkeyUsage = keyCertSign\n\
+             subjectKeyIdentifier = hash\n\
+             [controller]\nbasicConstraints = critical, CA:FALSE\n\
+             extendedKeyUsage = serverAuth\nsubjectAltName = DNS:dc1.{DNS}, IP:{ip}\n"
+        ),
+    )?;
+    let request = |extensions: &str, key: &str, certificate: &str| {
+        let mut command = Command::new("openssl");
+        command
+            .args(["req", "-x509", "-newkey", "ec", "-nodes", "-days", "30"])
+            .args(["-pkeyopt", "ec_paramgen_curve:prime256v1"])
+            .args(["-extensions", extensions, "-config"])
+            .arg(&configuration)
+            .arg("-keyout")
+            .arg(folder.join(key))
+            .arg("-out")
+            .arg(folder.join(certificate));
+        command
+    };
+    run(request("authority", "ca.key", "ca.pem").args(["-subj", "/CN=Lab authority"]))
+        .context("making the authority")?;
+    run(request("controller", "tls.key", "tls.pem")
+        .arg("-CA")
+        .arg(folder.join("ca.pem"))
+        .arg("-CAkey")
+        .arg(folder.join("ca.key")))
+    .context("making the controller's certificate")?;
+    Ok(())
+}
+
+/// A domain takes the old password for an hour more over the network; here the old one is old
+/// at once, so that a story can tell whether the new one was written.
+fn configuration(root: &Path, ip: Ipv4Addr) -> String {
+    let root = root.display();
+    format!(
+        "[global]\n\
+         netbios name = DC1\nrealm = AD.EXAMPLE.TEST\nworkgroup = AD\n\
+         server role = active directory domain controller\nserver services = ldap\n\
+         interfaces = {ip}/8\nbind interfaces only = yes\n\
+         private dir = {root}/private\nstate directory = {root}/state\n\
+         cache directory = {root}/cache\nlock directory = {root}/lock\n\
+         pid directory = {root}/run\nncalrpc dir = {root}/run/ncalrpc\n\
+         winbindd socket directory = {root}/run/winbind\n\
+         ntp signd socket directory = {root}/run/ntp\n\
+         log file = {root}/samba-server.log\n\
+         tls enabled = yes\ntls certfile = {root}/tls.pem\n\
+         tls keyfile = {root}/tls.key\ntls cafile = {root}/ca.pem\n\
+         idmap_ldb:use rfc2307 = yes\nold password allowed period = 0\n"
+    )
+}

@@ -1,0 +1,382 @@
+//! The Active Directory driver on a real domain: what it may do with nothing but the delegated
+//! rights, what it refuses, and what it says afterwards. What happened is checked with another
+//! LDAP client, never with the driver's own word.
+
+#![expect(clippy::unwrap_used, reason = "a story stops at the first surprise")]
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+use directory::{
+    Directory,
+    active_directory::{ActiveDirectory, Fault, Right, Settings, Trust},
+};
+use password::{NewPassword, PasswordRefusal};
+use protocol::directory::{AccountRecord, ExternalId, Fence, NotDone, Outcome};
+use tests::lab::{
+    ldap::Bind,
+    samba::{Account, Samba},
+};
+
+const ANNA: Account<'_> = Account {
+    name: "anna.berg",
+    display_name: "Anna Berg",
+    mail: "anna.private@mail.example",
+    password: "Old-password-17",
+    must_change: false,
+};
+const CARLA: Account<'_> = Account {
+    name: "carla.first",
+    display_name: "Carla First",
+    mail: "carla@mail.example",
+    password: "Start-password-17",
+    must_change: true,
+};
+
+fn settings(samba: &Samba) -> Settings {
+    let (account, password) = samba.agent_account();
+    Settings {
+        controllers: vec![samba.url()],
+        trust: Trust::File(samba.ca_file()),
+        bind_user: account,
+        bind_password: Arc::new(move || Ok(password.to_owned().into())),
+        base_dns: vec![samba.people_dn()],
+        excluded_dns: Vec::new(),
+        email_attribute: "mail".to_owned(),
+        now: Arc::new(|| 1_800_000_000),
+    }
+}
+
+fn driver(samba: &Samba) -> Result<ActiveDirectory> {
+    Ok(ActiveDirectory::new(settings(samba))?)
+}
+
+async fn all_accounts(driver: &ActiveDirectory) -> Result<Vec<AccountRecord>> {
+    let mut all = Vec::new();
+    let listed = driver.accounts(&mut |page| all.extend(page)).await;
+    listed.map_err(|reason| anyhow::anyhow!("accounts: {reason:?}"))?;
+    Ok(all)
+}
+
+async fn id_of(driver: &ActiveDirectory, name: &str) -> Result<ExternalId> {
+    let all = all_accounts(driver).await?;
+    let found = all.into_iter().find(|account| account.names.iter().any(|n| n == name));
+    Ok(found.with_context(|| format!("{name} is not listed"))?.external_id)
+}
+
+async fn fence_of(driver: &ActiveDirectory, account: &ExternalId) -> Fence {
+    driver.status(account).await.unwrap().fence
+}
+
+fn password(text: &str) -> NewPassword {
+    NewPassword::parse(text.to_owned()).ok().unwrap()
+}
+
+fn not_done(reason: NotDone) -> Outcome {
+    Outcome::NotDone { reason }
+}
+
+/// A fence as somebody holds it who read before the last change.
+fn stale(fence: &Fence) -> Fence {
+    Fence {
+        password_last_set: "129000000000000000".to_owned(),
+        lockout_time: "129000000000000000".to_owned(),
+        ..fence.clone()
+    }
+}
+
+#[tokio::test]
+async fn accounts_are_listed_with_every_name_and_their_address() -> Result<()> {
+    let samba = Samba::start()?;
+    for name in ["person1", "person2", "person3", "person4", "person5"] {
+        samba.add(&Account { name, mail: "not an address", ..ANNA })?;
+    }
+    samba.add(&ANNA)?;
+    let all = all_accounts(&driver(&samba)?).await?;
+    ensure!(all.len() == 6, "{} accounts", all.len());
+    let anna =
+        all.iter().find(|account| account.display_name == "Anna Berg" && account.email.is_some());
+    let anna = anna.context("Anna with her address")?;
+    for name in ["anna.berg@ad.example.test", "anna.berg", r"AD\anna.berg", ANNA.mail] {
+        assert!(anna.names.iter().any(|n| n == name), "{name} in {:?}", anna.names);
+    }
+    assert_eq!(anna.email.as_deref(), Some(ANNA.mail));
+    assert!(anna.enabled && !anna.protected);
+    assert_eq!(all.iter().filter(|account| account.email.is_none()).count(), 5);
+    Ok(())
+}
+
+#[tokio::test]
+async fn three_wrong_passwords_lock_and_an_unlock_lets_the_old_password_in_again() -> Result<()> {
+    let samba = Samba::start()?;
+    samba.add(&ANNA)?;
+    let driver = driver(&samba)?;
+    let anna = id_of(&driver, ANNA.name).await?;
+    let before = driver.status(&anna).await.unwrap();
+    assert!(!before.locked && before.never_signed_in && !before.must_change);
+    assert_eq!((before.rules.min_length, before.rules.min_classes), (8, 3));
+    assert!(before.rules.complete);
+
+    samba.lock(ANNA.name)?;
+    let locked = driver.status(&anna).await.unwrap();
+    assert!(locked.locked);
+    let lost = driver.unlock(&anna, &stale(&locked.fence)).await;
+    assert_eq!(lost, not_done(NotDone::Changed));
+    assert!(samba.is_locked(ANNA.name)?, "a stale fence writes nothing");
+    let asked_early = driver.resolve(&anna, None, &locked.fence).await;
+    assert_eq!(asked_early, not_done(NotDone::DirectoryUnreachable));
+
+    assert_eq!(driver.unlock(&anna, &locked.fence).await, Outcome::Done);
+    assert!(!samba.is_locked(ANNA.name)?);
+    assert_eq!(samba.try_bind(ANNA.name, ANNA.password)?, Bind::Accepted);
+    assert_eq!(driver.resolve(&anna, None, &locked.fence).await, Outcome::Done);
+    assert_eq!(driver.unlock(&anna, &locked.fence).await, Outcome::Done, "nothing left to do");
+    assert_eq!(Some(samba.key_version(ANNA.name)?), locked.fence.key_version);
+    assert!(!driver.status(&anna).await.unwrap().never_signed_in);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_reset_clears_lock_and_must_change_in_one_write() -> Result<()> {
+    let samba = Samba::start()?;
+    samba.add(&CARLA)?;
+    samba.lock(CARLA.name)?;
+    let driver = driver(&samba)?;
+    let carla = id_of(&driver, CARLA.name).await?;
+    let status = driver.status(&carla).await.unwrap();
+    assert!(status.locked && status.must_change && !status.password_expired);
+    let version = status.fence.key_version.context("a readable key version")?;
+
+    let new = password("First-password-18");
+    let lost = driver.reset(&carla, &new, &stale(&status.fence)).await;
+    assert_eq!(lost, not_done(NotDone::Changed));
+    assert_eq!(samba.key_version(CARLA.name)?, version);
+
+    assert_eq!(driver.reset(&carla, &new, &status.fence).await, Outcome::Done);
+    assert_eq!(samba.key_version(CARLA.name)?, version + 1);
+    assert!(!samba.is_locked(CARLA.name)? && !samba.must_change(CARLA.name)?);
+    assert_eq!(samba.try_bind(CARLA.name, "First-password-18")?, Bind::Accepted);
+    // The same order again finds another fence and changes nothing.
+    assert_eq!(driver.reset(&carla, &new, &status.fence).await, not_done(NotDone::Changed));
+    assert_eq!(samba.key_version(CARLA.name)?, version + 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_became_of_a_reset_is_found_out_by_reading() -> Result<()> {
+    let samba = Samba::start()?;
+    samba.add(&ANNA)?;
+    let driver = driver(&samba)?;
+    let anna = id_of(&driver, ANNA.name).await?;
+    let fence = fence_of(&driver, &anna).await;
+    let ours = password("Our-password-18");
+    let unwritten = driver.resolve(&anna, Some(&ours), &fence).await;
+    assert_eq!(unwritten, not_done(NotDone::DirectoryUnreachable));
+    assert_eq!(driver.reset(&anna, &ours, &fence).await, Outcome::Done);
+    assert_eq!(driver.resolve(&anna, Some(&ours), &fence).await, Outcome::Done);
+
+    // One password was set, but not this one. Asking again and again must not lock Anna out.
+    let other = password("Other-password-18");
+    for _ in 0..5 {
+        assert_eq!(driver.resolve(&anna, Some(&other), &fence).await, Outcome::NotKnown);
+    }
+    assert!(!samba.is_locked(ANNA.name)?);
+
+    // Two passwords were set since: nobody knows what became of ours.
+    let newer = fence_of(&driver, &anna).await;
+    assert_eq!(driver.reset(&anna, &password("Newer-password-19"), &newer).await, Outcome::Done);
+    assert_eq!(driver.resolve(&anna, Some(&ours), &fence).await, Outcome::NotKnown);
+    let elsewhere = Fence { controller: "ldaps://other.example.test".to_owned(), ..fence };
+    assert_eq!(driver.resolve(&anna, Some(&ours), &elsewhere).await, Outcome::NotKnown);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_refused_password_is_explained_and_the_old_one_stays() -> Result<()> {
+    let samba = Samba::start()?;
+    samba.add(&ANNA)?;
+    let driver = driver(&samba)?;
+    let anna = id_of(&driver, ANNA.name).await?;
+    let fence = fence_of(&driver, &anna).await;
+    let cases = [
+        ("aB3-x", PasswordRefusal::TooShort),
+        ("onlylowercase", PasswordRefusal::TooFewClasses),
+        (&"Aa1-".repeat(32), PasswordRefusal::TooLong),
+    ];
+    for (text, refusal) in cases {
+        let said = driver.reset(&anna, &password(text), &fence).await;
+        assert_eq!(said, not_done(NotDone::Password(refusal)), "{text}");
+    }
+    assert_eq!(fence_of(&driver, &anna).await, fence);
+    assert_eq!(samba.try_bind(ANNA.name, ANNA.password)?, Bind::Accepted);
+    Ok(())
+}
+
+#[tokio::test]
+async fn protected_accounts_are_refused_by_the_driver_itself() -> Result<()> {
+    let samba = Samba::start()?;
+    for name in ["admin.berg", "flagged.berg", "sql.berg", "moved.berg"] {
+        samba.add(&Account { name, ..ANNA })?;
+    }
+    let driver = driver(&samba)?;
+    let moved = id_of(&driver, "moved.berg").await?;
+    samba.make_administrator("admin.berg")?;
+    let modify = |name: &str, change: &str| {
+        samba.change(&format!("dn: {}\nchangetype: modify\n{change}\n", samba.dn(name)))
+    };
+    modify("flagged.berg", "replace: adminCount\nadminCount: 1")?;
+    modify(
+        "sql.berg",
+        "add: servicePrincipalName\nservicePrincipalName: MSSQLSvc/sql.ad.example.test",
+    )?;
+    samba.change(&format!(
+        "dn: {}\nchangetype: modrdn\nnewrdn: CN=moved.berg\ndeleteoldrdn: 1\nnewsuperior: CN=Users,{}\n",
+        samba.dn("moved.berg"),
+        samba.base_dn()
+    ))?;
+    let mut accounts = vec![moved];
+    for name in ["admin.berg", "flagged.berg", "sql.berg"] {
+        accounts.push(id_of(&driver, name).await?);
+    }
+    for account in accounts {
+        let status = driver.status(&account).await.unwrap();
+        assert!(status.protected);
+        let reset = driver.reset(&account, &password("Evil-password-1"), &status.fence).await;
+        assert_eq!(reset, not_done(NotDone::Protected));
+        assert_eq!(driver.unlock(&account, &status.fence).await, not_done(NotDone::Protected));
+        let after = driver.status(&account).await.unwrap();
+        assert_eq!(after.fence, status.fence);
+    }
+    let nobody = ExternalId("00000000-0000-0000-0000-000000000001".to_owned());
+    assert_eq!(driver.status(&nobody).await.err(), Some(NotDone::NoAccount));
+    let no_guid = ExternalId("x>,DC=test".to_owned());
+    assert_eq!(driver.status(&no_guid).await.err(), Some(NotDone::NoAccount));
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_agents_own_account_is_never_a_subject() -> Result<()> {
+    let samba = Samba::start()?;
+    samba.add(&ANNA)?;
+    let wide = ActiveDirectory::new(Settings {
+        // The second lies in the first: nobody is listed twice.
+        base_dns: vec![samba.base_dn().to_owned(), samba.people_dn()],
+        // The first is gone: the next one is asked.
+        controllers: vec!["ldaps://127.0.0.1:1".to_owned(), samba.url()],
+        ..settings(&samba)
+    })?;
+    let all = all_accounts(&wide).await?;
+    let named_anna = |account: &&AccountRecord| account.display_name == ANNA.display_name;
+    assert_eq!(all.iter().filter(named_anna).count(), 1);
+    let protected = |name: &str| {
+        let found = all.iter().find(|account| account.names.iter().any(|n| n == name));
+        found.map(|account| account.protected)
+    };
+    for name in ["regain-agent", "Administrator", "krbtgt", "Guest"] {
+        assert_eq!(protected(name), Some(true), "{name}");
+    }
+    assert_eq!(protected(ANNA.name), Some(false));
+    let own = id_of(&wide, "regain-agent").await?;
+    let fence = fence_of(&wide, &own).await;
+    let reset = wide.reset(&own, &password("Evil-password-1"), &fence).await;
+    assert_eq!(reset, not_done(NotDone::Protected));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_controller_that_comes_back_is_used_again() -> Result<()> {
+    let mut samba = Samba::start()?;
+    samba.add(&ANNA)?;
+    let driver = driver(&samba)?;
+    let anna = id_of(&driver, ANNA.name).await?;
+    let fence = fence_of(&driver, &anna).await;
+    assert!(driver.is_reachable().await);
+    samba.stop_controller();
+    assert!(!driver.is_reachable().await);
+    assert_eq!(driver.status(&anna).await.err(), Some(NotDone::DirectoryUnreachable));
+    let new = password("New-password-18");
+    let gone = not_done(NotDone::DirectoryUnreachable);
+    assert_eq!(driver.reset(&anna, &new, &fence).await, gone);
+    assert_eq!(driver.unlock(&anna, &fence).await, gone);
+    assert_eq!(driver.resolve(&anna, Some(&new), &fence).await, Outcome::NotKnown);
+    samba.start_controller()?;
+    assert!(driver.is_reachable().await);
+    assert_eq!(driver.reset(&anna, &new, &fence).await, Outcome::Done);
+    assert_eq!(samba.try_bind(ANNA.name, "New-password-18")?, Bind::Accepted);
+    Ok(())
+}
+
+#[tokio::test]
+async fn nobody_but_the_trusted_controller_is_spoken_to() -> Result<()> {
+    let (samba, stranger) = (Samba::start()?, Samba::start()?);
+    let driver = ActiveDirectory::new(Settings {
+        trust: Trust::File(stranger.ca_file()),
+        ..settings(&samba)
+    })?;
+    assert!(!driver.is_reachable().await);
+    let found = driver.examine().await.remove(0).found;
+    assert!(matches!(found.err(), Some(Fault::Tls(_))));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_wrong_password_of_the_service_account_does_not_lock_it() -> Result<()> {
+    let samba = Samba::start()?;
+    let driver = ActiveDirectory::new(Settings {
+        bind_password: Arc::new(|| Ok("not the password".to_owned().into())),
+        ..settings(&samba)
+    })?;
+    for _ in 0..6 {
+        assert!(!driver.is_reachable().await);
+    }
+    let (account, password) = samba.agent_account();
+    let own = samba.change_as(&account, password, "");
+    assert!(own.is_ok(), "still signs in: {own:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_examination_finds_missing_rights_and_missing_subtrees() -> Result<()> {
+    let samba = Samba::start()?;
+    samba.add(&ANNA)?;
+    let found = driver(&samba)?.examine().await.remove(0).found?;
+    assert_eq!(found.subtrees[0].dn, samba.people_dn());
+    assert_eq!(found.subtrees[0].missing, []);
+    // A new domain grants Unexpire Password to everybody who signs in.
+    assert!(found.rules_readable && found.may_unexpire);
+
+    let other = format!("OU=Other,{}", samba.base_dn());
+    samba.change(&format!("dn: {other}\nchangetype: add\nobjectClass: organizationalUnit\n"))?;
+    samba.change(&format!(
+        "dn: CN=dora,{other}\nchangetype: add\nobjectClass: user\nsAMAccountName: dora\nuserAccountControl: 546\n"
+    ))?;
+    let undelegated = Settings { base_dns: vec![other.clone()], ..settings(&samba) };
+    let found = ActiveDirectory::new(undelegated)?.examine().await.remove(0).found?;
+    let expected = [Right::ResetPassword, Right::WriteLockoutTime, Right::WritePwdLastSet];
+    assert_eq!(found.subtrees[0].missing, expected);
+
+    let misspelt = format!("OU=Poeple,{}", samba.base_dn());
+    let missing = Settings { base_dns: vec![misspelt.clone()], ..settings(&samba) };
+    let found = ActiveDirectory::new(missing)?.examine().await.remove(0).found;
+    assert!(matches!(found.err(), Some(Fault::NoBase(dn)) if dn == misspelt));
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_the_delegated_right_the_write_is_refused_by_name() -> Result<()> {
+    let samba = Samba::start()?;
+    let other = format!("OU=Other,{}", samba.base_dn());
+    samba.change(&format!("dn: {other}\nchangetype: add\nobjectClass: organizationalUnit\n"))?;
+    samba.change(&format!(
+        "dn: CN=dora,{other}\nchangetype: add\nobjectClass: user\nsAMAccountName: dora\nuserAccountControl: 546\n"
+    ))?;
+    let undelegated = Settings { base_dns: vec![other], ..settings(&samba) };
+    let driver = ActiveDirectory::new(undelegated)?;
+    let dora = id_of(&driver, "dora").await?;
+    let status = driver.status(&dora).await.unwrap();
+    assert!(status.disabled);
+    let reset = driver.reset(&dora, &password("New-password-18"), &status.fence).await;
+    assert_eq!(reset, not_done(NotDone::NoRight));
+    assert_eq!(fence_of(&driver, &dora).await, status.fence);
+    Ok(())
+}

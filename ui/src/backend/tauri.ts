@@ -1,0 +1,22 @@
+// The app's way to the service: one Tauri command per call. The token, the proof of work and
+// the sealing are the Rust side's; nothing is kept here.
+
+import { invoke } from "@tauri-apps/api/core";
+
+import type { Backend } from "./backend";
+
+export function backend(): Backend {
+  return {
+    start: () => invoke("start"),
+    begin: (userId, reason) =>
+      invoke("begin", { userId, reason, language: document.documentElement.lang }),
+    changeUserId: (userId) => invoke("change_user_id", { userId }),
+    chooseMethod: (method) => invoke("choose_method", { method }),
+    enterCode: (code) => invoke("enter_code", { code }),
+    chooseAct: (act) => invoke("choose_act", { act }),
+    setPassword: (password) => invoke("set_password", { password }),
+    back: () => invoke("back"),
+    cancel: () => invoke("cancel"),
+    watch: (revision) => invoke("watch", { revision }),
+  };
+}

@@ -1,0 +1,160 @@
+//! The packages of Debian and Ubuntu: which are missing, how large they are, and their
+//! installation. The only thing that ever goes through sudo.
+
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::{
+    children::Children,
+    terminal::{Watch, say},
+};
+
+/// To compile the app and to receive mail.
+pub(crate) const BUILD: &[&str] = &["libwebkit2gtk-4.1-dev", "librsvg2-dev", "python3-aiosmtpd"];
+/// To drive the app on a screen that nobody sees.
+pub(crate) const WINDOW: &[&str] = &["xvfb", "webkit2gtk-driver"];
+/// To run a domain.
+pub(crate) const DOMAIN: &[&str] = &[
+    "samba",
+    "samba-ad-provision",
+    "samba-dsdb-modules",
+    "samba-vfs-modules",
+    "ldap-utils",
+    "openssl",
+];
+/// To drive the portal in a browser. Debian's name, then Ubuntu's.
+pub(crate) const BROWSER: &[&str] = &["chromium|chromium-browser"];
+/// A credential store, to test that secrets go there.
+pub(crate) const CREDENTIALS: &[&str] = &["dbus", "gnome-keyring"];
+
+/// What is missing, and how large it is.
+pub(crate) struct Missing {
+    names: Vec<String>,
+    /// What apt-get says of the download and of the disk.
+    pub(crate) sizes: String,
+}
+
+/// Finds out which of `wanted` are missing; refreshes the package lists when they know
+/// nothing of one of them.
+pub(crate) fn missing(children: &Children, wanted: &[&str]) -> Result<Option<Missing>> {
+    if !exists("dpkg-query") || !exists("apt-get") {
+        say("No apt-get here: going on without a look at the packages. What is needed:");
+        say(&format!("  {}", wanted.join(" ")));
+        return Ok(None);
+    }
+    let absent: Vec<&str> = wanted.iter().copied().filter(|name| !is_installed(name)).collect();
+    if absent.is_empty() {
+        return Ok(None);
+    }
+    if absent.iter().any(|name| available(name).is_none()) {
+        let watch = Watch::start();
+        say("Refreshing the package lists (about 10 s) ...");
+        children.succeed(&mut apt_get(&["update", "--quiet=2"]))?;
+        say(&format!("  done in {}", watch.words()));
+    }
+    let mut names = Vec::new();
+    for name in absent {
+        names
+            .push(available(name).with_context(|| format!("no package {name} is to be had here"))?);
+    }
+    let sizes = sizes(&names);
+    Ok(Some(Missing { names, sizes }))
+}
+
+impl Missing {
+    /// One line for each package: its name, its size, what it is.
+    pub(crate) fn list(&self) -> Vec<String> {
+        self.names.iter().map(|name| describe(name)).collect()
+    }
+
+    /// Installs them.
+    pub(crate) fn install(&self, children: &Children) -> Result<()> {
+        let watch = Watch::start();
+        let mut command = apt_get(&["install", "--yes", "--quiet=2", "--no-install-recommends"]);
+        command.args(&self.names);
+        let done = children.succeed(&mut command);
+        if done.is_err() {
+            // Lists that are too old name versions that are gone.
+            children.succeed(&mut apt_get(&["update", "--quiet=2"]))?;
+            children.succeed(&mut command)?;
+        }
+        say(&format!("  packages installed in {}", watch.words()));
+        Ok(())
+    }
+}
+
+/// apt-get as root. Not in a process group of its own: sudo may ask for a password.
+fn apt_get(arguments: &[&str]) -> Command {
+    let environment = ["DEBIAN_FRONTEND=noninteractive", "LC_ALL=C.UTF-8"];
+    let mut command = if rustix::process::geteuid().is_root() {
+        Command::new("env")
+    } else {
+        let mut sudo = Command::new("sudo");
+        sudo.arg("env");
+        sudo
+    };
+    command.args(environment).arg("apt-get").args(arguments);
+    command.stdout(Stdio::null());
+    command
+}
+
+/// `|` separates names of which one is enough.
+fn is_installed(name: &str) -> bool {
+    name.split('|').any(|name| {
+        let query = quiet("dpkg-query", &["--show", "--showformat=${db:Status-Status}", name]);
+        query.is_ok_and(|status| status.trim() == "installed")
+    })
+}
+
+/// The first of the names that the package lists have.
+fn available(name: &str) -> Option<String> {
+    name.split('|').find(|name| show(name, "Version").is_some()).map(str::to_owned)
+}
+
+fn describe(name: &str) -> String {
+    let download = show(name, "Size").and_then(|size| size.parse::<u64>().ok());
+    let what = show(name, "Description-en").or_else(|| show(name, "Description"));
+    let kilobytes = download.unwrap_or_default() / 1000;
+    format!("  {name:<24}{kilobytes:>7} kB  {}", what.unwrap_or_default())
+}
+
+fn show(name: &str, field: &str) -> Option<String> {
+    let shown = quiet("apt-cache", &["show", "--no-all-versions", name]).ok()?;
+    let value = shown.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(": "))?;
+    Some(value.trim().to_owned())
+}
+
+/// What apt-get says it would fetch and use, everything that comes along included.
+fn sizes(names: &[String]) -> String {
+    let output = Command::new("apt-get")
+        .args(["install", "--assume-no", "--no-install-recommends"])
+        .args(names)
+        .env("LC_ALL", "C.UTF-8")
+        .stdin(Stdio::null())
+        .output();
+    let said = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    let lines: Vec<String> = said
+        .unwrap_or_default()
+        .lines()
+        .filter(|line| line.starts_with("Need to get") || line.starts_with("After this operation"))
+        .map(|line| format!("  {line}"))
+        .collect();
+    lines.join("\n")
+}
+
+fn exists(program: &str) -> bool {
+    quiet(program, &["--version"]).is_ok()
+}
+
+fn quiet(program: &str, arguments: &[&str]) -> Result<String> {
+    let output = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("cannot start {program}"))?;
+    if !output.status.success() {
+        bail!("{program} ended with {}", output.status);
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
