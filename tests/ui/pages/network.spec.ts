@@ -58,7 +58,7 @@ test("a used-up bot check is solved anew", async ({ page }) => {
   expect(begun?.body).toMatchObject({
     user_id: "rosa@northwind.example",
     reason: "cant-sign-in",
-    methods: ["email"],
+    draws: { methods: ["email"], stages: expect.arrayContaining(["new-password", "ended"]) },
     language: "en",
   });
   const { proof_of_work } = begun?.body as { proof_of_work: string };

@@ -6,6 +6,7 @@ import type { components } from "../generated/api";
 import { solve } from "../proof_of_work";
 import { seal } from "../seal";
 import {
+  DRAWS,
   asRefusal,
   SIGN_OF_LIFE,
   type Backend,
@@ -78,7 +79,7 @@ class HttpBackend implements Backend {
           proof_of_work: await this.#solved(),
           user_id: userId,
           reason,
-          methods: ["email"],
+          draws: DRAWS,
           language: document.documentElement.lang,
           tenant: this.#tenant,
         } satisfies Schemas["Begin"]);
