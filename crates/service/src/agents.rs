@@ -26,7 +26,7 @@ use recovery::Times;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
 use store::{AgentRow, AuditEvent, NewAccount, OperationState, StoreError};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use crate::{
     audit::Event,
@@ -146,14 +146,16 @@ pub enum LinkEnd {
     Store(#[from] StoreError),
 }
 
-/// Serves one link from its first frame to its end.
-pub async fn serve(service: Arc<Service>, mut socket: WebSocket) {
+/// Serves one link from its first frame to its end. `place` is one of the few for links that
+/// have not proved themselves.
+pub async fn serve(service: Arc<Service>, mut socket: WebSocket, place: OwnedSemaphorePermit) {
     let (agent, session) =
         match tokio::time::timeout(Duration::from_secs(10), prove(&service, &mut socket)).await {
             Ok(Ok(proved)) => proved,
             Ok(Err(end)) => return tracing::warn!(%end, "an agent link was refused"),
             Err(_) => return tracing::warn!("an agent link was refused: no proof in time"),
         };
+    drop(place);
     let (orders, queue) = mpsc::channel(QUEUE);
     let link = Arc::new(Link {
         agent: AgentId(agent.id),
