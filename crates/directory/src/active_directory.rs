@@ -10,6 +10,7 @@ mod connection;
 mod distinguished_name;
 mod entry;
 mod examination;
+mod just_read;
 mod listing;
 mod refusal;
 mod scope;
@@ -30,6 +31,7 @@ use self::{
     account::Values,
     connection::{Controller, Session},
     entry::Entry,
+    just_read::{JustRead, Reading},
     write::UnicodePwd,
 };
 use crate::Directory;
@@ -108,6 +110,7 @@ pub struct ActiveDirectory {
     /// Resets whose password was tried once and not accepted: never tried again, so that
     /// finding out does not lock the person's account.
     disproved: Mutex<VecDeque<(ExternalId, u32)>>,
+    just_read: JustRead,
 }
 
 impl ActiveDirectory {
@@ -139,6 +142,7 @@ impl ActiveDirectory {
             email_attribute: settings.email_attribute,
             now: settings.now,
             disproved: Mutex::default(),
+            just_read: JustRead::default(),
         })
     }
 
@@ -171,6 +175,9 @@ impl ActiveDirectory {
         fence: &Fence,
     ) -> Result<Target<'_>, NotDone> {
         let controller = self.controller_of(fence).ok_or(NotDone::DirectoryUnreachable)?;
+        if let Some(Reading { session, dn, entry }) = self.just_read.take(account, fence) {
+            return Ok(Target { controller, session, dn, entry });
+        }
         let dn = account::base_of(account).ok_or(NotDone::NoAccount)?;
         let read = controller.read(&dn, account::LIVE).await;
         let (session, entry) = read.map_err(|fault| told(controller, &fault))?;
@@ -392,7 +399,12 @@ impl Directory for ActiveDirectory {
         let rules =
             head.map_or_else(password::PasswordRules::unread, |head| account::domain_rules(&head));
         let protected = session.domain.scope.protection(&entry).is_some();
-        Ok(account::status(&entry, &controller.url, rules, protected, (self.now)()))
+        let status = account::status(&entry, &controller.url, rules, protected, (self.now)());
+        if !protected {
+            let reading = Reading { session, dn, entry };
+            self.just_read.keep(account.clone(), status.fence.clone(), reading);
+        }
+        Ok(status)
     }
 
     async fn unlock(&self, account: &ExternalId, fence: &Fence) -> Outcome {
