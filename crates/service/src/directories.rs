@@ -275,7 +275,7 @@ async fn change(service: &Arc<Service>, operation: OperationRow, handed: Handed)
 /// Hands an operation to an agent; its report comes back through [`crate::agents`]. When none
 /// comes in time nobody knows, until a report comes after all.
 async fn change_by_agent(service: &Arc<Service>, operation: OperationRow, handed: Handed) {
-    let Some(order) = order_of(&operation, service.now()) else {
+    let Some(order) = order_of(&operation, service.now(), handed == Handed::Before) else {
         return finish(service, &operation, not_done(NotDone::NotOpened)).await;
     };
     let directory = DirectoryId(operation.directory);
@@ -306,8 +306,13 @@ async fn change_by_agent(service: &Arc<Service>, operation: OperationRow, handed
     }
 }
 
-/// What an agent is told of an operation; `None` when the row lacks what it must have.
-pub(crate) fn order_of(operation: &OperationRow, now: Timestamp) -> Option<Change> {
+/// What an agent is told of an operation, which may have been with an agent before; `None` when
+/// the row lacks what it must have.
+pub(crate) fn order_of(
+    operation: &OperationRow,
+    now: Timestamp,
+    handed_before: bool,
+) -> Option<Change> {
     let act = match operation.act {
         Act::Unlock => ChangeAct::Unlock,
         Act::Reset => {
@@ -323,6 +328,7 @@ pub(crate) fn order_of(operation: &OperationRow, now: Timestamp) -> Option<Chang
         act,
         fence: serde_json::from_str(operation.fence.as_ref()?).ok()?,
         expires_at_ms: expires_at.unix_millis(),
+        handed_before,
     })
 }
 
