@@ -1,11 +1,10 @@
 //! A user object of Active Directory, read into our words. Malformed values count as missing.
 //! No network, no judgement of who may be touched (`scope`).
 
-use password::PasswordRules;
 use protocol::directory::{AccountRecord, AccountStatus, ExternalId, Fence};
 use uuid::Uuid;
 
-use super::entry::Entry;
+use super::{entry::Entry, policy::Policy};
 
 /// What the list of accounts needs. The configured email attribute comes on top.
 pub(super) const LISTED: [&str; 10] = [
@@ -49,6 +48,7 @@ pub(super) const FENCED: &[&str] = &["lockoutTime", "pwdLastSet", "msDS-KeyVersi
 
 const DISABLED: i64 = 0x2;
 const LOCKED: i64 = 0x10;
+const SMART_CARD_REQUIRED: i64 = 0x4_0000;
 const PASSWORD_EXPIRED: i64 = 0x80_0000;
 const NEVER: i64 = i64::MAX;
 const MAX_NAME_BYTES: usize = 256;
@@ -144,40 +144,69 @@ fn is_address(text: &str) -> bool {
         && domain.split('.').all(|label| !label.is_empty())
 }
 
+/// Where and under which rules an account was read.
+pub(super) struct Circumstances<'a> {
+    /// The controller, as fences name it.
+    pub(super) controller: &'a str,
+    pub(super) policy: Policy,
+    pub(super) protected: bool,
+    pub(super) is_read_only: bool,
+    pub(super) is_pdc: bool,
+    pub(super) offers_policy_hints: bool,
+    pub(super) unix_seconds: i64,
+}
+
 /// The live truth about an account.
-pub(super) fn status(
-    entry: &Entry,
-    controller: &str,
-    mut rules: PasswordRules,
-    protected: bool,
-    unix_seconds: i64,
-) -> AccountStatus {
+pub(super) fn status(entry: &Entry, read: Circumstances<'_>) -> AccountStatus {
     let values = Values::read(entry);
+    let control = entry.number("userAccountControl").unwrap_or(0);
     let computed = entry.number("msDS-User-Account-Control-Computed").unwrap_or(0);
     let must_change = values.password_last_set == "0";
     let signed_in = ["lastLogonTimestamp", "lastLogon", "logonCount"]
         .into_iter()
         .any(|name| entry.number(name).unwrap_or(0) > 0);
+    let mut rules = read.policy.rules;
     rules.names = names_for_rules(entry);
-    // Reading a fine-grained policy needs a right that the service account may not have.
-    rules.complete &= entry.text("msDS-ResultantPSO").is_none();
     AccountStatus {
         locked: computed & LOCKED != 0,
-        disabled: entry.number("userAccountControl").unwrap_or(0) & DISABLED != 0,
-        account_expired: has_ended(entry.number("accountExpires"), unix_seconds),
+        disabled: control & DISABLED != 0,
+        account_expired: has_ended(entry.number("accountExpires"), read.unix_seconds),
         // A password that must be changed counts as expired for Active Directory.
         password_expired: computed & PASSWORD_EXPIRED != 0 && !must_change,
         must_change,
         never_signed_in: !signed_in,
-        protected,
+        protected: read.protected,
+        smart_card_only: is_smart_card_only(entry),
+        read_only: read.is_read_only,
+        too_new_until: too_new_until(entry, rules.min_age_seconds, read.unix_seconds),
+        reset_obeys_age_and_history: read.offers_policy_hints,
+        replicates_later: !read.is_pdc,
+        lockout: read.policy.lockout,
         rules,
         fence: Fence {
-            controller: controller.to_owned(),
+            controller: read.controller.to_owned(),
             password_last_set: values.password_last_set,
             lockout_time: values.lockout_time,
             key_version: values.key_version,
         },
     }
+}
+
+/// Whether a password is of no use for signing in.
+pub(super) fn is_smart_card_only(entry: &Entry) -> bool {
+    entry.number("userAccountControl").unwrap_or(0) & SMART_CARD_REQUIRED != 0
+}
+
+/// Until when the password is too new to be changed. One that must be changed never is.
+pub(super) fn too_new_until(
+    entry: &Entry,
+    min_age_seconds: Option<u64>,
+    unix_seconds: i64,
+) -> Option<i64> {
+    let set = entry.number("pwdLastSet").filter(|&set| set > 0)?;
+    let age = i64::try_from(min_age_seconds?).ok()?;
+    let until = unix_of(set).saturating_add(age);
+    (age > 0 && until > unix_seconds).then_some(until)
 }
 
 fn has_ended(account_expires: Option<i64>, unix_seconds: i64) -> bool {
@@ -194,7 +223,7 @@ fn unix_of(filetime: i64) -> i64 {
 
 /// The names of the complexity rule: the account name as a whole, the display name in parts
 /// (MS-SAMR 3.1.1.7.2 and its delimiters), none shorter than three characters.
-fn names_for_rules(entry: &Entry) -> Vec<String> {
+pub(super) fn names_for_rules(entry: &Entry) -> Vec<String> {
     let login = entry.text("sAMAccountName").unwrap_or_default();
     let parts =
         entry.text("displayName").unwrap_or_default().split([',', '.', '-', '_', ' ', '#', '\t']);
@@ -205,26 +234,6 @@ fn names_for_rules(entry: &Entry) -> Vec<String> {
         .collect();
     names.dedup();
     names
-}
-
-/// The rules of the domain from the head of its naming context.
-pub(super) fn domain_rules(head: &Entry) -> PasswordRules {
-    const COMPLEX: i64 = 1;
-    let unread = PasswordRules::unread();
-    let length = head.number("minPwdLength").and_then(|n| u16::try_from(n).ok());
-    let properties = head.number("pwdProperties");
-    PasswordRules {
-        min_length: length.unwrap_or(unread.min_length),
-        max_length: unread.max_length,
-        min_classes: match properties {
-            Some(bits) if bits & COMPLEX == 0 => 0,
-            _ => unread.min_classes,
-        },
-        names: Vec::new(),
-        history: head.number("pwdHistoryLength").and_then(|n| u16::try_from(n).ok()),
-        min_age_seconds: head.number("minPwdAge").map(|n| n.unsigned_abs() / 10_000_000),
-        complete: length.is_some() && properties.is_some(),
-    }
 }
 
 #[cfg(test)]
@@ -246,9 +255,22 @@ mod tests {
         Entry::of("CN=Anna Berg,OU=People,DC=ad,DC=test", &all)
     }
 
+    const NOW: i64 = 1_800_000_000;
+
     fn live(values: &[(&str, &[u8])]) -> AccountStatus {
-        let rules = PasswordRules { complete: true, ..PasswordRules::unread() };
-        status(&entry(values), "ldaps://dc1", rules, false, 1_800_000_000)
+        let mut policy = Policy::unread();
+        policy.rules.complete = true;
+        policy.rules.min_age_seconds = Some(86_400);
+        let read = Circumstances {
+            controller: "ldaps://dc1",
+            policy,
+            protected: false,
+            is_read_only: false,
+            is_pdc: true,
+            offers_policy_hints: false,
+            unix_seconds: NOW,
+        };
+        status(&entry(values), read)
     }
 
     #[test]
@@ -329,39 +351,25 @@ mod tests {
     }
 
     #[test]
-    fn an_unreadable_fine_grained_policy_makes_the_rules_incomplete() {
-        assert!(live(&[]).rules.complete);
-        assert!(
-            !live(&[("msDS-ResultantPSO", b"CN=Strict,CN=Password Settings Container")])
-                .rules
-                .complete
-        );
+    fn a_password_is_too_new_until_its_least_age() {
+        let set = |unix: i64| ((unix + 11_644_473_600) * 10_000_000).to_string();
+        let until = |set: &str| live(&[("pwdLastSet", set.as_bytes())]).too_new_until;
+        assert_eq!(until(&set(NOW - 86_399)), Some(NOW + 1));
+        assert_eq!(until(&set(NOW - 86_400)), None);
+        assert_eq!(until("0"), None, "must be changed");
+        assert_eq!(until("x"), None);
+    }
+
+    #[test]
+    fn a_smart_card_is_told() {
+        assert!(!live(&[]).smart_card_only);
+        let account = Entry::of("CN=Anna", &[("userAccountControl", b"262656")]);
+        assert!(is_smart_card_only(&account));
     }
 
     #[test]
     fn the_complexity_rule_gets_the_names_it_compares() {
         let rules = live(&[("displayName", b"Anna-Lena Berg, Dr.")]).rules;
         assert_eq!(rules.names, ["anna", "Anna", "Lena", "Berg"]);
-    }
-
-    #[test]
-    fn the_domain_says_its_rules() {
-        let head = |properties: &'static [u8]| {
-            domain_rules(&Entry::of(
-                "DC=ad",
-                &[
-                    ("minPwdLength", b"10"),
-                    ("pwdProperties", properties),
-                    ("pwdHistoryLength", b"24"),
-                    ("minPwdAge", b"-864000000000"),
-                ],
-            ))
-        };
-        let rules = head(b"1");
-        assert_eq!((rules.min_length, rules.min_classes), (10, 3));
-        assert_eq!((rules.history, rules.min_age_seconds), (Some(24), Some(86_400)));
-        assert!(rules.complete);
-        assert_eq!(head(b"0").min_classes, 0);
-        assert!(!domain_rules(&Entry::of("DC=ad", &[])).complete);
     }
 }
