@@ -71,8 +71,11 @@ pub struct ServiceSection {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ActiveDirectorySection {
-    /// `ldaps://` addresses, the preferred one first.
+    /// `ldaps://` addresses, in the order in which they are asked.
     pub controllers: Vec<String>,
+    /// The one that is written to before the PDC emulator.
+    #[serde(default)]
+    pub preferred_controller: Option<String>,
     /// The only authorities trusted for their certificates; the system's when absent.
     #[serde(default)]
     pub ca_file: Option<PathBuf>,

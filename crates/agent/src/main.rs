@@ -150,6 +150,7 @@ fn directory(config: &Config) -> Result<ActiveDirectory> {
     let clock = Clock::system();
     let directory = ActiveDirectory::new(Settings {
         controllers: section.controllers.clone(),
+        preferred_controller: section.preferred_controller.clone(),
         trust: section.ca_file.clone().map_or(Trust::System, Trust::File),
         bind_user: section.account.clone(),
         bind_password: Arc::new(move || Config::password(&password_file)),
