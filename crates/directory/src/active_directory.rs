@@ -11,6 +11,7 @@ mod distinguished_name;
 mod domain;
 mod entry;
 mod examination;
+mod forests;
 mod listing;
 mod policy;
 mod refusal;
@@ -41,6 +42,7 @@ use crate::Directory;
 
 pub use self::{
     examination::{DomainExamination, Examination, Right, SubtreeExamination},
+    forests::Forests,
     refusal::{BindRefusal, Fault},
     trust::Trust,
 };
