@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use directory::{
     Directory,
-    active_directory::{ActiveDirectory, Fault, Right, Settings, Trust},
+    active_directory::{ActiveDirectory, Fault, Forests, Right, Settings, Trust},
 };
 use password::{NewPassword, PasswordRefusal};
 use protocol::directory::{
@@ -54,14 +54,14 @@ fn driver(samba: &Samba) -> Result<ActiveDirectory> {
     Ok(ActiveDirectory::new(settings(samba))?)
 }
 
-async fn all_accounts(driver: &ActiveDirectory) -> Result<Vec<AccountRecord>> {
+async fn all_accounts(driver: &impl Directory) -> Result<Vec<AccountRecord>> {
     let mut all = Vec::new();
     let listed = driver.accounts(&mut |page| all.extend(page)).await;
     listed.map_err(|reason| anyhow::anyhow!("accounts: {reason:?}"))?;
     Ok(all)
 }
 
-async fn id_of(driver: &ActiveDirectory, name: &str) -> Result<ExternalId> {
+async fn id_of(driver: &impl Directory, name: &str) -> Result<ExternalId> {
     let all = all_accounts(driver).await?;
     let found = all.into_iter().find(|account| account.names.iter().any(|n| n == name));
     Ok(found.with_context(|| format!("{name} is not listed"))?.external_id)
@@ -100,7 +100,13 @@ async fn accounts_are_listed_with_every_name_and_their_address() -> Result<()> {
     let anna =
         all.iter().find(|account| account.display_name == "Anna Berg" && account.email.is_some());
     let anna = anna.context("Anna with her address")?;
-    for name in ["anna.berg@ad.example.test", "anna.berg", r"AD\anna.berg", ANNA.mail] {
+    for name in [
+        "anna.berg@ad.example.test",
+        "anna.berg",
+        r"AD\anna.berg",
+        r"ad.example.test\anna.berg",
+        ANNA.mail,
+    ] {
         assert!(anna.names.iter().any(|n| n == name), "{name} in {:?}", anna.names);
     }
     assert_eq!(anna.email.as_deref(), Some(ANNA.mail));
@@ -618,5 +624,65 @@ async fn a_password_is_changed_with_the_old_one() -> Result<()> {
     let early = driver.change(&anna, &new, &password("Newer-password-19"), &fence).await;
     assert_eq!(early, not_done(NotDone::Password(PasswordRefusal::TooNew)));
     assert_eq!(samba.key_version(ANNA.name)?, 2);
+    Ok(())
+}
+
+#[tokio::test]
+async fn each_forest_is_served_and_a_person_in_two_is_refused() -> Result<()> {
+    let (one, mut two) = (Samba::start()?, Samba::start()?);
+    let ben = Account { name: "ben.both", mail: "ben@mail.example", ..ANNA };
+    let eve = Account { name: "eve.one", mail: "eve@mail.example", ..ANNA };
+    let eve_again = Account { name: "eve.two", ..eve };
+    let dora = Account { name: "dora.two", mail: "dora@mail.example", ..ANNA };
+    for (samba, people) in [(&one, [&ANNA, &ben, &eve]), (&two, [&dora, &ben, &eve_again])] {
+        for person in people {
+            samba.add(person)?;
+        }
+    }
+    let both = || anyhow::Ok(Forests::new(vec![driver(&one)?, driver(&two)?]));
+    let forests = both()?;
+    assert_eq!(all_accounts(&forests).await?.len(), 6);
+    let (anna, dora) = (id_of(&forests, ANNA.name).await?, id_of(&forests, dora.name).await?);
+
+    // After a restart nothing was listed yet: each is found in its forest and written there.
+    let forests = both()?;
+    for (samba, account, name) in [(&one, &anna, ANNA.name), (&two, &dora, "dora.two")] {
+        let status = forests.status(account).await.unwrap();
+        assert_eq!(status.fence.controller, samba.url());
+        let reset = forests.reset(account, &password("New-password-18"), &status.fence).await;
+        assert_eq!(reset, Outcome::Done);
+        assert_eq!(samba.try_bind(name, "New-password-18")?, Bind::Accepted);
+    }
+
+    // The same principal name, or the same mail: whose password is meant?
+    let (in_one, in_two) = (driver(&one)?, driver(&two)?);
+    for (driver, name) in [(&in_one, ben.name), (&in_two, ben.name), (&in_one, eve.name)] {
+        let account = id_of(driver, name).await?;
+        let fence = fence_of(driver, &account).await;
+        let new = password("New-password-18");
+        let refused = not_done(NotDone::TwoForests);
+        assert_eq!(forests.status(&account).await.err(), Some(NotDone::TwoForests));
+        assert_eq!(forests.unlock(&account, &fence).await, refused);
+        assert_eq!(forests.reset(&account, &new, &fence).await, refused);
+        let old = password(ANNA.password);
+        assert_eq!(forests.change(&account, &old, &new, &fence).await, refused);
+        assert_eq!(fence_of(driver, &account).await, fence);
+    }
+
+    // An account that is switched off is no second one.
+    let off = format!(
+        "dn: {}\nchangetype: modify\nreplace: userAccountControl\nuserAccountControl: 514\n",
+        two.dn(ben.name)
+    );
+    two.change(&off)?;
+    let ben = id_of(&in_one, ben.name).await?;
+    assert!(forests.status(&ben).await.is_ok());
+
+    // A forest that is gone stops neither the other nor is anybody taken for deleted.
+    two.stop_controller();
+    assert!(forests.is_reachable().await);
+    assert!(forests.status(&anna).await.is_ok());
+    assert_eq!(forests.status(&dora).await.err(), Some(NotDone::DirectoryUnreachable));
+    assert!(all_accounts(&forests).await.is_err());
     Ok(())
 }

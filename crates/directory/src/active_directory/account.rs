@@ -4,7 +4,7 @@
 use protocol::directory::{AccountRecord, AccountStatus, ExternalId, Fence};
 use uuid::Uuid;
 
-use super::{entry::Entry, policy::Policy};
+use super::{domain::Domain, entry::Entry, policy::Policy};
 
 /// What the list of accounts needs. The configured email attribute comes on top.
 pub(super) const LISTED: [&str; 10] = [
@@ -99,29 +99,41 @@ pub(super) fn base_of(account: &ExternalId) -> Option<String> {
 /// An account as the synchronisation sends it; `None` when it has no usable id.
 pub(super) fn record(
     entry: &Entry,
-    netbios: Option<&str>,
+    domain: &Domain,
     email_attribute: &str,
     protected: bool,
 ) -> Option<AccountRecord> {
     let login = name(entry, "sAMAccountName");
-    let principal = name(entry, "userPrincipalName");
-    let qualified = netbios.zip(login).map(|(domain, login)| format!(r"{domain}\{login}"));
-    let mut names: Vec<String> = [principal, login, name(entry, "mail")]
-        .into_iter()
-        .flatten()
-        .map(str::to_owned)
-        .chain(qualified)
-        .collect();
-    names.dedup_by(|a, b| a.eq_ignore_ascii_case(b));
-    let display_name = name(entry, "displayName").or(login).or(principal)?;
+    let display_name = name(entry, "displayName").or(login).or(name(entry, "userPrincipalName"))?;
     Some(AccountRecord {
         external_id: external_id(entry)?,
         display_name: display_name.to_owned(),
-        names,
+        names: names(entry, domain.netbios.as_deref(), domain.dns().as_deref()),
         email: entry.texts(email_attribute).find(|text| is_address(text)).map(str::to_owned),
         enabled: entry.number("userAccountControl")? & DISABLED == 0,
         protected,
     })
+}
+
+/// Every name that Windows takes at its sign-in screen, and the mail address, each once.
+fn names(entry: &Entry, netbios: Option<&str>, dns: Option<&str>) -> Vec<String> {
+    let login = name(entry, "sAMAccountName");
+    let principal = name(entry, "userPrincipalName").map(str::to_owned);
+    // Without one of its own an account answers to the one that its domain implies.
+    let principal =
+        principal.or_else(|| login.zip(dns).map(|(login, dns)| format!("{login}@{dns}")));
+    let qualified = [netbios, dns]
+        .into_iter()
+        .filter_map(|domain| domain.zip(login))
+        .map(|(domain, login)| format!(r"{domain}\{login}"));
+    let plain = [login, name(entry, "mail")].into_iter().flatten().map(str::to_owned);
+    let mut names: Vec<String> = Vec::with_capacity(5);
+    for candidate in principal.into_iter().chain(plain).chain(qualified) {
+        if !names.iter().any(|name| name.eq_ignore_ascii_case(&candidate)) {
+            names.push(candidate);
+        }
+    }
+    names
 }
 
 fn name<'a>(entry: &'a Entry, attribute: &str) -> Option<&'a str> {
@@ -282,24 +294,13 @@ mod tests {
     }
 
     #[test]
-    fn every_name_is_listed_and_malformed_ones_are_missing() {
-        let listed = record(
-            &entry(&[
-                ("userPrincipalName", b"anna@ad.test"),
-                ("mail", b"anna@ad.test"),
-                ("otherMailbox", b"not an address"),
-                ("otherMailbox", b"anna@home.example"),
-                ("displayName", b"Anna\nBerg"),
-            ]),
-            Some("AD"),
-            "otherMailbox",
-            false,
-        )
-        .unwrap();
-        assert_eq!(listed.names, ["anna@ad.test", "anna", "anna@ad.test", r"AD\anna"]);
-        assert_eq!(listed.email.as_deref(), Some("anna@home.example"));
-        assert_eq!(listed.display_name, "anna", "a name with a line break is none");
-        assert!(listed.enabled);
+    fn every_name_is_listed_once_and_malformed_ones_are_missing() {
+        let account = entry(&[("userPrincipalName", b"anna@ad.test"), ("mail", b"Anna@AD.test")]);
+        let listed = names(&account, Some("AD"), Some("ad.test"));
+        assert_eq!(listed, ["anna@ad.test", "anna", r"AD\anna", r"ad.test\anna"]);
+        let without = entry(&[("userPrincipalName", b"an\nna"), ("mail", b"a@home.example")]);
+        let listed = names(&without, None, Some("ad.test"));
+        assert_eq!(listed, ["anna@ad.test", "anna", "a@home.example", r"ad.test\anna"]);
     }
 
     #[test]

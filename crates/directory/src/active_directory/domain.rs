@@ -144,6 +144,18 @@ impl Domain {
         })
     }
 
+    /// The name behind `@` of a principal name that nobody chose.
+    pub(super) fn dns(&self) -> Option<String> {
+        let labels: Option<Vec<&str>> = self
+            .head
+            .split(',')
+            .map(|part| part.trim_start().split_once('='))
+            .map(|part| part.filter(|(kind, _)| kind.eq_ignore_ascii_case("DC")))
+            .map(|part| part.map(|(_, label)| label))
+            .collect();
+        labels.map(|labels| labels.join("."))
+    }
+
     /// Whether the controller itself is the PDC emulator.
     pub(super) fn is_pdc(&self, head: &Head) -> bool {
         let owner = head.pdc.as_ref().map(|owner| &owner.name);

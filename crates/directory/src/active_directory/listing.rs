@@ -29,8 +29,7 @@ impl ActiveDirectory {
         }
         let record = |entry: &Entry| {
             let protected = domain.scope.listed_protection(entry).is_some();
-            let netbios = domain.netbios.as_deref();
-            account::record(entry, netbios, &self.email_attribute, protected)
+            account::record(entry, domain, &self.email_attribute, protected)
         };
         for base in separate_bases(domain) {
             let mut page = |entries: Vec<Entry>| each(entries.iter().filter_map(record).collect());

@@ -32,6 +32,10 @@ pub(crate) struct Script {
     pub(crate) refusal: Option<(u8, &'static str)>,
     /// The controls that came with each write: OID, criticality, value.
     pub(crate) seen: Vec<Vec<(String, bool, Vec<u8>)>>,
+    /// The account's `lockoutTime`; a write clears it.
+    pub(crate) lockout_time: u64,
+    /// Each search and modify, and of what.
+    pub(crate) asked: Vec<String>,
     /// How many passwords were written.
     pub(crate) key_version: u64,
 }
@@ -119,15 +123,19 @@ fn answers(message: StructureTag, script: &Mutex<Script>) -> Vec<StructureTag> {
         BIND => vec![result(1, 0, "")],
         SEARCH => {
             let base = text(&request.expect_constructed().unwrap()[0]);
+            script.asked.push(format!("search {base}"));
             let entry = entry(&base, &script);
             entry.into_iter().chain([result(5, 0, "")]).collect()
         }
         MODIFY => {
             script.seen.push(controls);
+            let dn = text(&request.expect_constructed().unwrap()[0]);
+            script.asked.push(format!("modify {dn}"));
             let (code, words) = script.refusal.unwrap_or((0, ""));
             if code == 0 {
                 script.key_version += 1;
                 script.password_last_set += 1;
+                script.lockout_time = 0;
             }
             vec![result(7, code, words)]
         }
@@ -176,6 +184,7 @@ fn entry(base: &str, script: &Script) -> Option<StructureTag> {
             put("sAMAccountType", "805306368");
             put("userAccountControl", "512");
             put("pwdLastSet", &script.password_last_set.to_string());
+            put("lockoutTime", &script.lockout_time.to_string());
             put("msDS-KeyVersionNumber", &script.key_version.to_string());
             values.insert("objectSid", vec![sid(1103)]);
             values.insert("tokenGroups", vec![sid(513)]);

@@ -1,39 +1,20 @@
 //! Resets at a controller that offers policy hints, as Windows does and Samba does not: minimum
 //! age and history count then, and their refusals are told apart. On a scripted server.
 
-mod scripted;
-
-use std::sync::Arc;
-
-use directory::{
-    Directory,
-    active_directory::{ActiveDirectory, Settings, Trust},
-};
+use directory::Directory;
 use password::{NewPassword, PasswordRefusal};
 use protocol::directory::{ExternalId, NotDone, Outcome};
-use scripted::{ANNA, Script, Scripted};
 
-const NOW: i64 = 1_800_000_000;
+use crate::{
+    NOW, driver,
+    server::{ANNA, Script, Scripted},
+};
+
 const HINTS: &str = "1.2.840.113556.1.4.2239";
 const DEPRECATED_HINTS: &str = "1.2.840.113556.1.4.2066";
 const PAGES: &str = "1.2.840.113556.1.4.319";
 /// What Active Directory says of a password that it does not take, whatever the reason.
 const NOT_TAKEN: &str = "0000052D: SvcErr: DSID-031A12D2, problem 5003 (WILL_NOT_PERFORM), data 0";
-
-fn driver(server: &Scripted) -> ActiveDirectory {
-    let settings = Settings {
-        controllers: vec![server.url.clone()],
-        preferred_controller: None,
-        trust: Trust::File(server.ca_file.clone()),
-        bind_user: "svc-regain@ad.example.test".to_owned(),
-        bind_password: Arc::new(|| Ok("its password".to_owned().into())),
-        base_dns: vec!["OU=People,DC=ad,DC=example,DC=test".to_owned()],
-        excluded_dns: Vec::new(),
-        email_attribute: "mail".to_owned(),
-        now: Arc::new(|| NOW),
-    };
-    ActiveDirectory::new(settings).unwrap()
-}
 
 fn script(controls: Vec<&'static str>, password_age_seconds: i64) -> Script {
     let set = (NOW - password_age_seconds + 11_644_473_600) * 10_000_000;
