@@ -9,13 +9,15 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use directory::{
     Directory,
-    active_directory::{ActiveDirectory, Fault, Right, Settings, Trust},
+    active_directory::{ActiveDirectory, Fault, Forests, Right, Settings, Trust},
 };
 use password::{NewPassword, PasswordRefusal};
-use protocol::directory::{AccountRecord, ExternalId, Fence, NotDone, Outcome};
+use protocol::directory::{
+    AccountRecord, ExternalId, Fence, LockoutRules, NotDone, Outcome, State,
+};
 use tests::lab::{
     ldap::Bind,
-    samba::{Account, Samba},
+    samba::{Account, Kind, Samba},
 };
 
 const ANNA: Account<'_> = Account {
@@ -37,6 +39,7 @@ fn settings(samba: &Samba) -> Settings {
     let (account, password) = samba.agent_account();
     Settings {
         controllers: vec![samba.url()],
+        preferred_controller: None,
         trust: Trust::File(samba.ca_file()),
         bind_user: account,
         bind_password: Arc::new(move || Ok(password.to_owned().into())),
@@ -51,14 +54,14 @@ fn driver(samba: &Samba) -> Result<ActiveDirectory> {
     Ok(ActiveDirectory::new(settings(samba))?)
 }
 
-async fn all_accounts(driver: &ActiveDirectory) -> Result<Vec<AccountRecord>> {
+async fn all_accounts(driver: &impl Directory) -> Result<Vec<AccountRecord>> {
     let mut all = Vec::new();
     let listed = driver.accounts(&mut |page| all.extend(page)).await;
     listed.map_err(|reason| anyhow::anyhow!("accounts: {reason:?}"))?;
     Ok(all)
 }
 
-async fn id_of(driver: &ActiveDirectory, name: &str) -> Result<ExternalId> {
+async fn id_of(driver: &impl Directory, name: &str) -> Result<ExternalId> {
     let all = all_accounts(driver).await?;
     let found = all.into_iter().find(|account| account.names.iter().any(|n| n == name));
     Ok(found.with_context(|| format!("{name} is not listed"))?.external_id)
@@ -97,7 +100,13 @@ async fn accounts_are_listed_with_every_name_and_their_address() -> Result<()> {
     let anna =
         all.iter().find(|account| account.display_name == "Anna Berg" && account.email.is_some());
     let anna = anna.context("Anna with her address")?;
-    for name in ["anna.berg@ad.example.test", "anna.berg", r"AD\anna.berg", ANNA.mail] {
+    for name in [
+        "anna.berg@ad.example.test",
+        "anna.berg",
+        r"AD\anna.berg",
+        r"ad.example.test\anna.berg",
+        ANNA.mail,
+    ] {
         assert!(anna.names.iter().any(|n| n == name), "{name} in {:?}", anna.names);
     }
     assert_eq!(anna.email.as_deref(), Some(ANNA.mail));
@@ -322,7 +331,10 @@ async fn nobody_but_the_trusted_controller_is_spoken_to() -> Result<()> {
 #[tokio::test]
 async fn a_wrong_password_of_the_service_account_does_not_lock_it() -> Result<()> {
     let samba = Samba::start()?;
+    // One controller under three addresses: as many wrong passwords as lock an account.
+    let addresses = ["", ":636", ":3269"].map(|port| format!("ldaps://{}{port}", samba.ip()));
     let driver = ActiveDirectory::new(Settings {
+        controllers: addresses.to_vec(),
         bind_password: Arc::new(|| Ok("not the password".to_owned().into())),
         ..settings(&samba)
     })?;
@@ -378,5 +390,299 @@ async fn without_the_delegated_right_the_write_is_refused_by_name() -> Result<()
     let reset = driver.reset(&dora, &password("New-password-18"), &status.fence).await;
     assert_eq!(reset, not_done(NotDone::NoRight));
     assert_eq!(fence_of(&driver, &dora).await, status.fence);
+    Ok(())
+}
+
+#[tokio::test]
+async fn writes_go_to_the_pdc_emulator_or_the_preferred_controller_and_else_to_the_next()
+-> Result<()> {
+    let mut first = Samba::start()?;
+    first.add(&ANNA)?;
+    first.name_by_address()?;
+    let second = first.join(Kind::Writable)?;
+    let both = vec![second.url(), first.url()];
+    let new = |controllers: Vec<String>, preferred_controller: Option<String>| {
+        let settings = Settings { controllers, preferred_controller, ..settings(&first) };
+        ActiveDirectory::new(settings)
+    };
+
+    // The first controller is the PDC emulator, though it is named last.
+    let driver = new(both.clone(), None)?;
+    let anna = id_of(&driver, ANNA.name).await?;
+    let status = driver.status(&anna).await.unwrap();
+    assert_eq!((&status.fence.controller, status.replicates_later), (&first.url(), false));
+    assert_eq!(
+        driver.reset(&anna, &password("First-password-18"), &status.fence).await,
+        Outcome::Done
+    );
+    assert_eq!((first.key_version(ANNA.name)?, second.key_version(ANNA.name)?), (2, 1));
+
+    // Not configured, it is reached by the host name that the directory gives, also by a fence
+    // from before a restart.
+    let by_name = new(vec![second.url()], None)?;
+    let found = by_name.status(&anna).await.unwrap();
+    assert_eq!(found.fence.controller, format!("ldaps://{}", first.ip()));
+    assert!(!found.replicates_later);
+    let restarted = new(vec![second.url()], None)?;
+    let reset = restarted.reset(&anna, &password("Second-password-18"), &found.fence).await;
+    assert_eq!(reset, Outcome::Done);
+    assert_eq!((first.key_version(ANNA.name)?, second.key_version(ANNA.name)?), (3, 1));
+    // A fence cannot name a controller that neither configuration nor directory knows.
+    let elsewhere = Fence { controller: "ldaps://localhost".to_owned(), ..found.fence.clone() };
+    let refused = restarted.reset(&anna, &password("Evil-password-1"), &elsewhere).await;
+    assert_eq!(refused, not_done(NotDone::DirectoryUnreachable));
+
+    // A preferred one comes before it, and its writes need their time.
+    let local = new(both.clone(), Some(second.url()))?;
+    let status = local.status(&anna).await.unwrap();
+    assert_eq!((&status.fence.controller, status.replicates_later), (&second.url(), true));
+    second.lock(ANNA.name)?;
+    let status = local.status(&anna).await.unwrap();
+    assert!(status.locked);
+    assert_eq!(local.unlock(&anna, &status.fence).await, Outcome::Done);
+    assert!(!second.is_locked(ANNA.name)?);
+
+    // Without its holder the next one takes the writes, and when it comes back it is first.
+    let early = driver.status(&anna).await.unwrap();
+    first.stop_controller();
+    let status = driver.status(&anna).await.unwrap();
+    assert_eq!((&status.fence.controller, status.replicates_later), (&second.url(), true));
+    let never_moved = driver.reset(&anna, &password("Third-password-18"), &early.fence).await;
+    assert_eq!(never_moved, not_done(NotDone::DirectoryUnreachable));
+    let reset = driver.reset(&anna, &password("Third-password-18"), &status.fence).await;
+    assert_eq!(reset, Outcome::Done);
+    assert_eq!(second.key_version(ANNA.name)?, 2);
+    first.start_controller()?;
+    assert!(driver.is_reachable().await);
+    let status = driver.status(&anna).await.unwrap();
+    assert_eq!((&status.fence.controller, status.replicates_later), (&first.url(), false));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_read_only_controller_is_read_when_no_other_answers_and_never_written() -> Result<()> {
+    let mut first = Samba::start()?;
+    first.add(&ANNA)?;
+    let read_only = first.join(Kind::ReadOnly)?;
+    let driver = ActiveDirectory::new(Settings {
+        controllers: vec![read_only.url(), first.url()],
+        ..settings(&first)
+    })?;
+    let anna = id_of(&driver, ANNA.name).await?;
+    let status = driver.status(&anna).await.unwrap();
+    assert_eq!((&status.fence.controller, status.read_only), (&first.url(), false));
+    assert!(driver.is_reachable().await);
+
+    first.stop_controller();
+    let status = driver.status(&anna).await.unwrap();
+    assert_eq!(status.fence.controller, read_only.url());
+    assert!(status.states().contains(&State::ReadOnly));
+    let reset = driver.reset(&anna, &password("New-password-18"), &status.fence).await;
+    assert_eq!(reset, not_done(NotDone::DirectoryUnreachable));
+    assert!(!driver.is_reachable().await, "for those who want to write");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_rules_are_those_of_the_account() -> Result<()> {
+    let samba = Samba::start()?;
+    samba.add(&ANNA)?;
+    samba.add(&CARLA)?;
+    let driver = driver(&samba)?;
+    let (anna, carla) = (id_of(&driver, ANNA.name).await?, id_of(&driver, CARLA.name).await?);
+    let of_domain = driver.status(&anna).await.unwrap();
+    let lockout = LockoutRules { threshold: 3, duration_seconds: Some(1800), window_seconds: 1800 };
+    assert_eq!(of_domain.lockout, Some(lockout));
+
+    let strict = [
+        ("MinimumPasswordLength", "14"),
+        ("PasswordComplexityEnabled", "FALSE"),
+        ("PasswordHistoryLength", "5"),
+        ("MinimumPasswordAge", "-1728000000000"),
+        ("LockoutThreshold", "7"),
+        ("LockoutDuration", "-3000000000"),
+        ("LockoutObservationWindow", "-3000000000"),
+    ];
+    samba.add_fine_grained_policy(ANNA.name, &strict)?;
+    // Without the right to read it, stricter rules may apply.
+    let hidden = driver.status(&anna).await.unwrap();
+    assert!(!hidden.rules.complete && hidden.lockout.is_none());
+    assert_eq!(hidden.rules.min_length, 8);
+
+    samba.let_agent_read(&samba.fine_grained_policies_dn())?;
+    let driver = self::driver(&samba)?;
+    let told = driver.status(&anna).await.unwrap();
+    assert_eq!((told.rules.min_length, told.rules.min_classes), (14, 0));
+    assert_eq!((told.rules.history, told.rules.min_age_seconds), (Some(5), Some(172_800)));
+    assert!(told.rules.complete);
+    let lockout = LockoutRules { threshold: 7, duration_seconds: Some(300), window_seconds: 300 };
+    assert_eq!(told.lockout, Some(lockout));
+    assert_eq!(driver.status(&carla).await.unwrap().rules.min_length, 8, "not Carla's");
+
+    // The directory means it, and a reset asks neither age nor history.
+    let short = driver.reset(&anna, &password("Short-pass-18"), &told.fence).await;
+    assert_eq!(short, not_done(NotDone::Password(PasswordRefusal::TooShort)));
+    let reset = driver.reset(&anna, &password("long and simple"), &told.fence).await;
+    assert_eq!(reset, Outcome::Done);
+    Ok(())
+}
+
+#[tokio::test]
+async fn each_state_has_its_code() -> Result<()> {
+    let samba = Samba::start()?;
+    let day = 86_400;
+    samba.change(&format!(
+        "dn: {}\nchangetype: modify\nreplace: minPwdAge\nminPwdAge: -864000000000\n",
+        samba.base_dn()
+    ))?;
+    let names = ["plain", "off", "ended", "card", "barred"];
+    for name in names {
+        samba.add(&Account { name, ..ANNA })?;
+        assert_eq!(samba.try_bind(name, ANNA.password)?, Bind::Accepted);
+    }
+    samba.add(&CARLA)?;
+    let modify = |name: &str, attribute: &str, value: &str| {
+        let dn = samba.dn(name);
+        samba.change(&format!(
+            "dn: {dn}\nchangetype: modify\nreplace: {attribute}\n{attribute}: {value}\n"
+        ))
+    };
+    modify("off", "userAccountControl", "514")?;
+    modify("ended", "accountExpires", "131000000000000000")?;
+    modify("card", "userAccountControl", "262656")?;
+    samba.lock("barred")?;
+
+    let set: i64 = samba.attribute("plain", "pwdLastSet")?.context("pwdLastSet")?.parse()?;
+    let set = set / 10_000_000 - 11_644_473_600;
+    let at = |seconds: i64| {
+        let now: Arc<dyn Fn() -> i64 + Send + Sync> = Arc::new(move || seconds);
+        ActiveDirectory::new(Settings { now, ..settings(&samba) })
+    };
+    let (today, later) = (at(set + 60)?, at(set + 2 * day)?);
+    let plain = id_of(&today, "plain").await?;
+    let status = today.status(&plain).await.unwrap();
+    assert_eq!(status.states(), [State::TooNew]);
+    assert_eq!(status.too_new_until, Some(set + day));
+    assert!(!status.reset_obeys_age_and_history, "Samba offers no policy hints");
+    let expected = [
+        ("plain", vec![]),
+        ("off", vec![State::Disabled]),
+        ("ended", vec![State::AccountExpired]),
+        ("card", vec![State::SmartCardOnly]),
+        ("barred", vec![State::Locked]),
+        (CARLA.name, vec![State::NeverSignedIn, State::MustChange]),
+    ];
+    for (name, states) in expected {
+        let status = later.status(&id_of(&later, name).await?).await.unwrap();
+        assert_eq!(status.states(), states, "{name}");
+    }
+
+    // To somebody with a card a new password is of no use, so none is set.
+    let card = id_of(&later, "card").await?;
+    let fence = fence_of(&later, &card).await;
+    let reset = later.reset(&card, &password("New-password-18"), &fence).await;
+    assert_eq!(reset, not_done(NotDone::SmartCardOnly));
+    assert_eq!(fence_of(&later, &card).await, fence);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_password_is_changed_with_the_old_one() -> Result<()> {
+    let samba = Samba::start()?;
+    samba.add(&ANNA)?;
+    let driver = driver(&samba)?;
+    let anna = id_of(&driver, ANNA.name).await?;
+    let fence = fence_of(&driver, &anna).await;
+    let old = password(ANNA.password);
+    let cases = [
+        ("Wrong-password-1", "New-password-18", NotDone::OldPassword),
+        (ANNA.password, "aB3-x", NotDone::Password(PasswordRefusal::TooShort)),
+        (ANNA.password, "onlylowercase", NotDone::Password(PasswordRefusal::TooFewClasses)),
+        (ANNA.password, ANNA.password, NotDone::Password(PasswordRefusal::UsedBefore)),
+    ];
+    for (typed, new, reason) in cases {
+        let said = driver.change(&anna, &password(typed), &password(new), &fence).await;
+        assert_eq!(said, not_done(reason), "{typed} {new}");
+    }
+    assert_eq!(fence_of(&driver, &anna).await, fence);
+    let lost = driver.change(&anna, &old, &password("New-password-18"), &stale(&fence)).await;
+    assert_eq!(lost, not_done(NotDone::Changed));
+
+    let new = password("New-password-18");
+    assert_eq!(driver.change(&anna, &old, &new, &fence).await, Outcome::Done);
+    assert_eq!(samba.try_bind(ANNA.name, "New-password-18")?, Bind::Accepted);
+    assert_eq!(samba.key_version(ANNA.name)?, 2);
+    assert_eq!(driver.resolve(&anna, Some(&new), &fence).await, Outcome::Done);
+    // The same order again finds another fence and changes nothing.
+    assert_eq!(driver.change(&anna, &old, &new, &fence).await, not_done(NotDone::Changed));
+
+    samba.change(&format!(
+        "dn: {}\nchangetype: modify\nreplace: minPwdAge\nminPwdAge: -864000000000\n",
+        samba.base_dn()
+    ))?;
+    let fence = fence_of(&driver, &anna).await;
+    let early = driver.change(&anna, &new, &password("Newer-password-19"), &fence).await;
+    assert_eq!(early, not_done(NotDone::Password(PasswordRefusal::TooNew)));
+    assert_eq!(samba.key_version(ANNA.name)?, 2);
+    Ok(())
+}
+
+#[tokio::test]
+async fn each_forest_is_served_and_a_person_in_two_is_refused() -> Result<()> {
+    let (one, mut two) = (Samba::start()?, Samba::start()?);
+    let ben = Account { name: "ben.both", mail: "ben@mail.example", ..ANNA };
+    let eve = Account { name: "eve.one", mail: "eve@mail.example", ..ANNA };
+    let eve_again = Account { name: "eve.two", ..eve };
+    let dora = Account { name: "dora.two", mail: "dora@mail.example", ..ANNA };
+    for (samba, people) in [(&one, [&ANNA, &ben, &eve]), (&two, [&dora, &ben, &eve_again])] {
+        for person in people {
+            samba.add(person)?;
+        }
+    }
+    let both = || anyhow::Ok(Forests::new(vec![driver(&one)?, driver(&two)?]));
+    let forests = both()?;
+    assert_eq!(all_accounts(&forests).await?.len(), 6);
+    let (anna, dora) = (id_of(&forests, ANNA.name).await?, id_of(&forests, dora.name).await?);
+
+    // After a restart nothing was listed yet: each is found in its forest and written there.
+    let forests = both()?;
+    for (samba, account, name) in [(&one, &anna, ANNA.name), (&two, &dora, "dora.two")] {
+        let status = forests.status(account).await.unwrap();
+        assert_eq!(status.fence.controller, samba.url());
+        let reset = forests.reset(account, &password("New-password-18"), &status.fence).await;
+        assert_eq!(reset, Outcome::Done);
+        assert_eq!(samba.try_bind(name, "New-password-18")?, Bind::Accepted);
+    }
+
+    // The same principal name, or the same mail: whose password is meant?
+    let (in_one, in_two) = (driver(&one)?, driver(&two)?);
+    for (driver, name) in [(&in_one, ben.name), (&in_two, ben.name), (&in_one, eve.name)] {
+        let account = id_of(driver, name).await?;
+        let fence = fence_of(driver, &account).await;
+        let new = password("New-password-18");
+        let refused = not_done(NotDone::TwoForests);
+        assert_eq!(forests.status(&account).await.err(), Some(NotDone::TwoForests));
+        assert_eq!(forests.unlock(&account, &fence).await, refused);
+        assert_eq!(forests.reset(&account, &new, &fence).await, refused);
+        let old = password(ANNA.password);
+        assert_eq!(forests.change(&account, &old, &new, &fence).await, refused);
+        assert_eq!(fence_of(driver, &account).await, fence);
+    }
+
+    // An account that is switched off is no second one.
+    let off = format!(
+        "dn: {}\nchangetype: modify\nreplace: userAccountControl\nuserAccountControl: 514\n",
+        two.dn(ben.name)
+    );
+    two.change(&off)?;
+    let ben = id_of(&in_one, ben.name).await?;
+    assert!(forests.status(&ben).await.is_ok());
+
+    // A forest that is gone stops neither the other nor is anybody taken for deleted.
+    two.stop_controller();
+    assert!(forests.is_reachable().await);
+    assert!(forests.status(&anna).await.is_ok());
+    assert_eq!(forests.status(&dora).await.err(), Some(NotDone::DirectoryUnreachable));
+    assert!(all_accounts(&forests).await.is_err());
     Ok(())
 }

@@ -3,12 +3,19 @@
 //! Every key is explained in `agent.example.toml`.
 
 use std::{
+    fmt,
     net::IpAddr,
     path::{Path, PathBuf},
 };
 
 use config::{Environment, File, FileFormat};
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{
+        MapAccess, SeqAccess, Visitor,
+        value::{MapAccessDeserializer, SeqAccessDeserializer},
+    },
+};
 use zeroize::Zeroizing;
 
 /// The whole file.
@@ -20,8 +27,9 @@ pub struct Config {
     /// The way to the service.
     #[serde(default)]
     pub service: ServiceSection,
-    /// The directory.
-    pub active_directory: ActiveDirectorySection,
+    /// The domains, one section each.
+    #[serde(deserialize_with = "one_or_more")]
+    pub active_directory: Vec<ActiveDirectorySection>,
     /// What the agent allows at most.
     #[serde(default)]
     pub limits: LimitsSection,
@@ -67,12 +75,15 @@ pub struct ServiceSection {
     pub ca_file: Option<PathBuf>,
 }
 
-/// `[active_directory]`
+/// `[active_directory]`, or `[[active_directory]]` for each of several domains.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ActiveDirectorySection {
-    /// `ldaps://` addresses, the preferred one first.
+    /// `ldaps://` addresses, in the order in which they are asked.
     pub controllers: Vec<String>,
+    /// The one that is written to before the PDC emulator.
+    #[serde(default)]
+    pub preferred_controller: Option<String>,
     /// The only authorities trusted for their certificates; the system's when absent.
     #[serde(default)]
     pub ca_file: Option<PathBuf>,
@@ -88,6 +99,32 @@ pub struct ActiveDirectorySection {
     /// The attribute with the address of the email gate.
     #[serde(default = "default_email_attribute")]
     pub email_attribute: String,
+}
+
+/// Reads one section or a list of them. By hand, so that a wrong key is still named.
+fn one_or_more<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<ActiveDirectorySection>, D::Error> {
+    struct Sections;
+
+    impl<'de> Visitor<'de> for Sections {
+        type Value = Vec<ActiveDirectorySection>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a section [active_directory], or several [[active_directory]]")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+            ActiveDirectorySection::deserialize(MapAccessDeserializer::new(map))
+                .map(|section| vec![section])
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
+            Vec::deserialize(SeqAccessDeserializer::new(seq))
+        }
+    }
+
+    deserializer.deserialize_any(Sections)
 }
 
 fn default_email_attribute() -> String {
@@ -215,91 +252,61 @@ impl Config {
     }
 
     fn check(&self, file: &Path) -> Result<(), ConfigError> {
-        let directory = &self.active_directory;
-        let lists_empty =
-            |list: &[String]| list.is_empty() || list.iter().any(|s| s.trim().is_empty());
-        let checks: [(bool, &'static str, &str, &'static str); 8] = [
-            (
-                self.agent.name.is_empty() || self.agent.name.chars().count() > 64,
-                "agent.name",
-                "is empty or too long",
-                "give it 1 to 64 characters, such as \"dc1\"",
-            ),
-            (
-                lists_empty(&directory.controllers),
-                "active_directory.controllers",
-                "names no controller",
-                "name at least one, such as [\"ldaps://dc1.example.org\"]",
-            ),
-            (
-                directory.controllers.iter().any(|url| !url.starts_with("ldaps://")),
-                "active_directory.controllers",
-                "has an address without LDAPS",
-                "write ldaps://host or ldaps://host:port; there is no unprotected way",
-            ),
-            (
-                directory.account.is_empty(),
-                "active_directory.account",
-                "is empty",
-                "name the service account, such as \"svc-regain@example.org\"",
-            ),
-            (
-                lists_empty(&directory.subtrees),
-                "active_directory.subtrees",
-                "names no subtree",
-                "name at least one, such as [\"OU=People,DC=example,DC=org\"]",
-            ),
-            (
-                !is_attribute(&directory.email_attribute),
-                "active_directory.email_attribute",
-                "is no name of an attribute",
-                "write one such as \"mail\" or \"otherMailbox\"",
-            ),
-            (
-                self.limits.operations_per_hour == Some(0),
-                "limits.operations_per_hour",
-                "is 0",
-                "write 1 or more, or leave it out for 2 % of the accounts and at least 30",
-            ),
-            (
-                !(1..=1440).contains(&self.synchronisation.every_minutes),
-                "synchronisation.every_minutes",
-                "is out of range",
-                "write 1 to 1440",
-            ),
+        let checks = [
+            Check {
+                bad: self.agent.name.is_empty() || self.agent.name.chars().count() > 64,
+                key: "agent.name",
+                wrong: "is empty or too long",
+                right: "give it 1 to 64 characters, such as \"dc1\"",
+            },
+            Check {
+                bad: self.active_directory.is_empty(),
+                key: "active_directory",
+                wrong: "has no section",
+                right: "write a section [active_directory], or [[active_directory]] for each domain",
+            },
+            Check {
+                bad: self.limits.operations_per_hour == Some(0),
+                key: "limits.operations_per_hour",
+                wrong: "is 0",
+                right: "write 1 or more, or leave it out for 2 % of the accounts and at least 30",
+            },
+            Check {
+                bad: !(1..=1440).contains(&self.synchronisation.every_minutes),
+                key: "synchronisation.every_minutes",
+                wrong: "is out of range",
+                right: "write 1 to 1440",
+            },
         ];
-        for (bad, key, wrong, right) in checks {
-            if bad {
-                return Err(ConfigError::Value {
-                    file: file.to_owned(),
-                    key,
-                    wrong: wrong.to_owned(),
-                    right,
-                });
-            }
+        fail_first(checks, file, "")?;
+        for (at, section) in self.active_directory.iter().enumerate() {
+            let which = match self.active_directory.len() {
+                1 => String::new(),
+                _ => format!(" in section {}", at + 1),
+            };
+            fail_first(section.checks(), file, &which)?;
         }
         self.check_files(file)
     }
 
     fn check_files(&self, file: &Path) -> Result<(), ConfigError> {
-        let directory = &self.active_directory;
-        let files = [
-            (
+        let mut files = vec![(
+            "service.ca_file",
+            self.service.ca_file.as_ref(),
+            "name a PEM file with the authority that signed the service's certificate, or leave it out",
+        )];
+        for directory in &self.active_directory {
+            files.push((
                 "active_directory.password_file",
                 Some(&directory.password_file),
                 "make a file that only the agent can read, with the password as its one line",
-            ),
-            (
+            ));
+            files.push((
                 "active_directory.ca_file",
                 directory.ca_file.as_ref(),
                 "name a PEM file with the authority that signed the controller's certificate, or leave it out",
-            ),
-            (
-                "service.ca_file",
-                self.service.ca_file.as_ref(),
-                "name a PEM file with the authority that signed the service's certificate, or leave it out",
-            ),
-        ];
+            ));
+        }
         for (key, path, right) in files {
             let Some(path) = path else { continue };
             if let Err(error) = std::fs::File::open(path) {
@@ -317,6 +324,72 @@ impl Config {
     pub fn password(path: &Path) -> std::io::Result<Zeroizing<String>> {
         let text = Zeroizing::new(std::fs::read_to_string(path)?);
         Ok(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned()))
+    }
+}
+
+/// One thing that a value must not be.
+struct Check {
+    bad: bool,
+    key: &'static str,
+    wrong: &'static str,
+    right: &'static str,
+}
+
+fn fail_first<const N: usize>(
+    checks: [Check; N],
+    file: &Path,
+    which: &str,
+) -> Result<(), ConfigError> {
+    let Some(Check { key, wrong, right, .. }) = checks.into_iter().find(|check| check.bad) else {
+        return Ok(());
+    };
+    let wrong = format!("{wrong}{which}");
+    Err(ConfigError::Value { file: file.to_owned(), key, wrong, right })
+}
+
+impl ActiveDirectorySection {
+    fn checks(&self) -> [Check; 6] {
+        let is_empty =
+            |list: &[String]| list.is_empty() || list.iter().any(|s| s.trim().is_empty());
+        let preferred = self.preferred_controller.as_ref();
+        [
+            Check {
+                bad: is_empty(&self.controllers),
+                key: "active_directory.controllers",
+                wrong: "names no controller",
+                right: "name at least one, such as [\"ldaps://dc1.example.org\"]",
+            },
+            Check {
+                bad: self.controllers.iter().any(|url| !url.starts_with("ldaps://")),
+                key: "active_directory.controllers",
+                wrong: "has an address without LDAPS",
+                right: "write ldaps://host or ldaps://host:port; there is no unprotected way",
+            },
+            Check {
+                bad: preferred.is_some_and(|url| !self.controllers.contains(url)),
+                key: "active_directory.preferred_controller",
+                wrong: "is not among the controllers",
+                right: "write one of active_directory.controllers, or leave it out for the PDC emulator",
+            },
+            Check {
+                bad: self.account.is_empty(),
+                key: "active_directory.account",
+                wrong: "is empty",
+                right: "name the service account, such as \"svc-regain@example.org\"",
+            },
+            Check {
+                bad: is_empty(&self.subtrees),
+                key: "active_directory.subtrees",
+                wrong: "names no subtree",
+                right: "name at least one, such as [\"OU=People,DC=example,DC=org\"]",
+            },
+            Check {
+                bad: !is_attribute(&self.email_attribute),
+                key: "active_directory.email_attribute",
+                wrong: "is no name of an attribute",
+                right: "write one such as \"mail\" or \"otherMailbox\"",
+            },
+        ]
     }
 }
 
@@ -367,7 +440,7 @@ mod tests {
     #[test]
     fn the_example_is_a_configuration_as_it_stands_and_with_every_comment_removed() {
         let config = load(EXAMPLE, &[]).unwrap();
-        assert_eq!(config.active_directory.email_attribute, "mail");
+        assert_eq!(config.active_directory[0].email_attribute, "mail");
         let all: String = EXAMPLE
             .lines()
             .map(|line| match line.strip_prefix("#") {
@@ -392,12 +465,31 @@ mod tests {
     }
 
     #[test]
+    fn several_domains_have_a_section_each() {
+        let several = |second: &str| {
+            let (before, rest) = EXAMPLE.split_once("\n[active_directory]\n").unwrap();
+            let (section, after) = rest.split_once("[limits]").unwrap();
+            let second = section.replace("example,DC=org", second);
+            let one = "\n[[active_directory]]\n";
+            load(&format!("{before}{one}{section}{one}{second}[limits]{after}"), &[])
+        };
+        let config = several("other,DC=test").unwrap();
+        assert_eq!(config.active_directory.len(), 2);
+        assert_eq!(config.active_directory[1].subtrees, ["OU=People,DC=other,DC=test"]);
+        let misspelt = several("x\"]\nsubtree = [\"y").unwrap_err();
+        assert!(misspelt.contains("subtree"), "{misspelt}");
+        let empty = several("x\", \"").unwrap_err();
+        assert!(empty.contains("in section 2") && empty.contains("subtrees"), "{empty}");
+    }
+
+    #[test]
     fn a_wrong_value_names_the_key_and_what_would_be_right() {
         let cases = [
             ("active_directory.controllers=ldap://dc1", "ldaps://"),
             ("active_directory.subtrees=", "OU=People"),
             ("active_directory.password_file=/nowhere", "only the agent can read"),
             ("active_directory.email_attribute=mail)(x", "otherMailbox"),
+            ("active_directory.preferred_controller=ldaps://dc9", "PDC emulator"),
             ("limits.operations_per_hour=0", "at least 30"),
             ("synchronisation.every_minutes=0", "1 to 1440"),
             ("agent.name=", "1 to 64"),
@@ -415,7 +507,7 @@ mod tests {
     fn flags_override_and_lists_are_separated_by_semicolons() {
         let set = "active_directory.subtrees=OU=A,DC=x;OU=B,DC=x";
         let config = load(EXAMPLE, &[set, "limits.operations_per_hour=7"]).unwrap();
-        assert_eq!(config.active_directory.subtrees, ["OU=A,DC=x", "OU=B,DC=x"]);
+        assert_eq!(config.active_directory[0].subtrees, ["OU=A,DC=x", "OU=B,DC=x"]);
         assert_eq!(config.limits.operations_per_hour, Some(7));
     }
 

@@ -3,12 +3,12 @@
 
 use std::{fmt, time::Duration};
 
-use directory::active_directory::{ActiveDirectory, BindRefusal, Examination, Fault, Right};
+use directory::active_directory::{BindRefusal, Examination, Fault, Forests, Right};
 use reqwest::header::DATE;
 
 use crate::{
     clock::Clock,
-    config::Config,
+    config::{ActiveDirectorySection, Config},
     enrolment::{Enrolment, Keys, chain, client, open_secrets},
 };
 
@@ -50,13 +50,13 @@ impl fmt::Display for Check {
 }
 
 /// Checks everything that can be checked from here.
-pub async fn examine(config: &Config, directory: &ActiveDirectory, clock: &Clock) -> Vec<Check> {
+pub async fn examine(config: &Config, directory: &Forests, clock: &Clock) -> Vec<Check> {
     let mut checks = enrolment(config);
     if let Ok(enrolment) = Enrolment::read(&config.agent.data_dir) {
         checks.extend(service(config, &enrolment.origin, clock).await);
     }
-    for examination in directory.examine().await {
-        checks.extend(controller(config, &examination));
+    for (section, examinations) in config.active_directory.iter().zip(directory.examine().await) {
+        checks.extend(examinations.iter().flat_map(|found| controller(section, found)));
     }
     checks
 }
@@ -108,11 +108,11 @@ async fn service(config: &Config, origin: &str, clock: &Clock) -> Vec<Check> {
     checks
 }
 
-fn controller(config: &Config, examination: &Examination) -> Vec<Check> {
+fn controller(section: &ActiveDirectorySection, examination: &Examination) -> Vec<Check> {
     let what = format!("controller {}", examination.controller);
     let found = match &examination.found {
         Ok(found) => found,
-        Err(fault) => return vec![check(&what, Err((fault.to_string(), mend(config, fault))))],
+        Err(fault) => return vec![check(&what, Err((fault.to_string(), mend(section, fault))))],
     };
     let mut checks = vec![check(&format!("{what}: reached, certificate and sign-in"), Ok(()))];
     if !found.rules_readable {
@@ -122,7 +122,7 @@ fn controller(config: &Config, examination: &Examination) -> Vec<Check> {
             verdict: Verdict::Warning(why.to_owned()),
         });
     }
-    let account = &config.active_directory.account;
+    let account = &section.account;
     for subtree in &found.subtrees {
         let what = format!("subtree {}", subtree.dn);
         let Some(sample) = &subtree.sample else {
@@ -165,9 +165,9 @@ fn grant(right: Right, subtree: &str, account: &str) -> (&'static str, String) {
     (name, format!("dsacls \"{subtree}\" /I:S /G \"{account}:{grant};user\""))
 }
 
-fn mend(config: &Config, fault: &Fault) -> String {
-    let account = &config.active_directory.account;
-    let file = config.active_directory.password_file.display();
+fn mend(section: &ActiveDirectorySection, fault: &Fault) -> String {
+    let account = &section.account;
+    let file = section.password_file.display();
     match fault {
         Fault::Broken(_) => "check the address in active_directory.controllers, DNS, and the firewall (TCP 636)".to_owned(),
         Fault::Tls(_) => "set active_directory.ca_file to the authority that signed the controller's certificate, and use the name that is in it; an expired certificate must be renewed".to_owned(),

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
-use directory::active_directory::{ActiveDirectory, Settings, Trust};
+use directory::active_directory::{ActiveDirectory, Forests, Settings, Trust};
 use protocol::admission::{Admission, JoinRequest};
 use rand::{
     SeedableRng,
@@ -18,7 +18,7 @@ use rand::{
 use regain_agent::{
     Agent,
     clock::Clock,
-    config::{Config, LogFormat},
+    config::{ActiveDirectorySection, Config, LogFormat},
     doctor::{self, Verdict},
     enrolment::{Bring, Enrolment, Keys, open_secrets},
     recipients::Recipients,
@@ -235,12 +235,17 @@ async fn diagnose(config: &Config) -> Result<ExitCode> {
     Ok(if bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn directory(config: &Config) -> Result<ActiveDirectory> {
-    let section = &config.active_directory;
+fn directory(config: &Config) -> Result<Forests> {
+    let domains = config.active_directory.iter().map(domain).collect::<Result<_>>()?;
+    Ok(Forests::new(domains))
+}
+
+fn domain(section: &ActiveDirectorySection) -> Result<ActiveDirectory> {
     let password_file = section.password_file.clone();
     let clock = Clock::system();
-    let directory = ActiveDirectory::new(Settings {
+    let domain = ActiveDirectory::new(Settings {
         controllers: section.controllers.clone(),
+        preferred_controller: section.preferred_controller.clone(),
         trust: section.ca_file.clone().map_or(Trust::System, Trust::File),
         bind_user: section.account.clone(),
         bind_password: Arc::new(move || Config::password(&password_file)),
@@ -249,7 +254,7 @@ fn directory(config: &Config) -> Result<ActiveDirectory> {
         email_attribute: section.email_attribute.clone(),
         now: Arc::new(move || clock.unix_seconds()),
     });
-    directory.context("active_directory")
+    domain.context("active_directory")
 }
 
 fn randomness() -> Result<StdRng> {

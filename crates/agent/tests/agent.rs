@@ -276,6 +276,7 @@ impl Directory for OneAccount {
             protected: false,
             rules: PasswordRules::unread(),
             fence: fence(),
+            ..AccountStatus::default()
         })
     }
 

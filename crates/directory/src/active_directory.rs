@@ -1,5 +1,5 @@
-//! Active Directory over LDAPS: reading accounts, the live status of one, and the two writes,
-//! each one modify fenced on the values read before and read back on the same controller.
+//! Active Directory over LDAPS: reading accounts, the live status of one, and the writes, each
+//! one modify fenced on the values read before and read back on the same controller.
 //!
 //! The driver touches only accounts that its own settings allow (`scope`). It never writes
 //! again after a doubt, never falls back to an unprotected connection, and keeps no password.
@@ -8,14 +8,18 @@ mod access;
 mod account;
 mod connection;
 mod distinguished_name;
+mod domain;
 mod entry;
 mod examination;
+mod forests;
 mod just_read;
 mod listing;
+mod policy;
 mod refusal;
 mod scope;
 mod trust;
 mod write;
+mod writers;
 
 use std::{
     collections::VecDeque,
@@ -23,29 +27,35 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use password::{NewPassword, PasswordRefusal};
+use password::{NewPassword, PasswordRefusal, PasswordRules};
 use protocol::directory::{AccountRecord, AccountStatus, ExternalId, Fence, NotDone, Outcome};
 use zeroize::Zeroizing;
 
 use self::{
-    account::Values,
-    connection::{Controller, Session},
+    account::{Circumstances, Values},
+    connection::{Controller, Login, Session},
     entry::Entry,
     just_read::{JustRead, Reading},
+    refusal::Typed,
     write::UnicodePwd,
+    writers::{Controllers, Read},
 };
 use crate::Directory;
 
 pub use self::{
     examination::{DomainExamination, Examination, Right, SubtreeExamination},
+    forests::Forests,
     refusal::{BindRefusal, Fault},
     trust::Trust,
 };
 
 /// What the driver needs to know.
 pub struct Settings {
-    /// `ldaps://host[:port]`, the preferred one first. The host must be in its certificate.
+    /// `ldaps://host[:port]`. The host must be in its certificate. Asked in this order when the
+    /// PDC emulator does not answer.
     pub controllers: Vec<String>,
+    /// One of them that is written to before the PDC emulator.
+    pub preferred_controller: Option<String>,
     /// Whose word counts for their certificates.
     pub trust: Trust,
     /// The service account: `name@domain`, `DOMAIN\name` or a distinguished name.
@@ -71,6 +81,9 @@ pub enum SettingsError {
     /// Not an LDAPS address.
     #[error("{0:?} is no address of a controller: write ldaps://host or ldaps://host:port")]
     Controller(String),
+    /// Not among the controllers.
+    #[error("the preferred controller {0:?} is not among the controllers")]
+    PreferredController(String),
     /// None given.
     #[error("no controller: name at least one, such as ldaps://dc1.example.org")]
     NoController,
@@ -95,16 +108,9 @@ pub enum SettingsError {
     Tls(String),
 }
 
-struct Login {
-    bind_user: String,
-    password: PasswordSource,
-    base_dns: Vec<String>,
-    excluded_dns: Vec<String>,
-}
-
 /// The driver.
 pub struct ActiveDirectory {
-    controllers: Vec<Controller>,
+    controllers: Controllers,
     email_attribute: String,
     now: Arc<dyn Fn() -> i64 + Send + Sync>,
     /// Resets whose password was tried once and not accepted: never tried again, so that
@@ -126,19 +132,25 @@ impl ActiveDirectory {
             return Err(SettingsError::NoBaseDn);
         }
         let tls = settings.trust.tls()?;
-        let login = Arc::new(Login {
-            bind_user: settings.bind_user,
-            password: settings.bind_password,
-            base_dns: settings.base_dns,
-            excluded_dns: settings.excluded_dns,
-        });
-        let controllers = settings
-            .controllers
-            .iter()
-            .map(|url| Controller::new(url, Arc::clone(&tls), Arc::clone(&login)))
-            .collect::<Result<_, _>>()?;
+        let login = Arc::new(Login::new(
+            settings.bind_user,
+            settings.bind_password,
+            settings.base_dns,
+            settings.excluded_dns,
+        ));
+        let controller =
+            |url: &String| Controller::new(url, Arc::clone(&tls), Arc::clone(&login)).map(Arc::new);
+        let configured =
+            settings.controllers.iter().map(controller).collect::<Result<Vec<_>, _>>()?;
+        let preferred = match settings.preferred_controller {
+            None => None,
+            Some(url) => {
+                let found = configured.iter().find(|controller| controller.url == url);
+                Some(Arc::clone(found.ok_or(SettingsError::PreferredController(url))?))
+            }
+        };
         Ok(Self {
-            controllers,
+            controllers: Controllers::new(configured, preferred),
             email_attribute: settings.email_attribute,
             now: settings.now,
             disproved: Mutex::default(),
@@ -146,47 +158,51 @@ impl ActiveDirectory {
         })
     }
 
-    /// Reads an entry at the first controller that answers, in the order of the settings.
-    async fn read_any(
-        &self,
-        dn: &str,
-        attributes: &'static [&'static str],
-    ) -> Result<(&Controller, Session, Option<Entry>), NotDone> {
-        let mut last = NotDone::DirectoryUnreachable;
-        for controller in &self.controllers {
-            match controller.read(dn, attributes).await {
-                Ok((session, entry)) => return Ok((controller, session, entry)),
-                Err(fault) => last = told(controller, &fault),
-            }
-        }
-        Err(last)
-    }
-
-    /// The controller that was read, and no other.
-    fn controller_of(&self, fence: &Fence) -> Option<&Controller> {
-        self.controllers.iter().find(|controller| controller.url == fence.controller)
-    }
-
     /// What must hold before a write: the account is there, may be touched and still has the
     /// values of the fence.
-    async fn before_write(
-        &self,
-        account: &ExternalId,
-        fence: &Fence,
-    ) -> Result<Target<'_>, NotDone> {
-        let controller = self.controller_of(fence).ok_or(NotDone::DirectoryUnreachable)?;
+    async fn before_write(&self, account: &ExternalId, fence: &Fence) -> Result<Target, NotDone> {
+        let controller = self.controller_of(fence).await?;
         if let Some(Reading { session, dn, entry }) = self.just_read.take(account, fence) {
             return Ok(Target { controller, session, dn, entry });
         }
         let dn = account::base_of(account).ok_or(NotDone::NoAccount)?;
         let read = controller.read(&dn, account::LIVE).await;
-        let (session, entry) = read.map_err(|fault| told(controller, &fault))?;
+        let (session, entry) = read.map_err(|fault| told(&controller, &fault))?;
+        if session.domain.is_read_only {
+            tracing::warn!(controller = %controller.url, "refused to write to a read-only controller");
+            return Err(NotDone::DirectoryUnreachable);
+        }
         let entry = entry.ok_or(NotDone::NoAccount)?;
         if let Some(protection) = session.domain.scope.protection(&entry) {
             tracing::warn!(account = %account.0, ?protection, "refused to touch a protected account");
             return Err(NotDone::Protected);
         }
         Ok(Target { controller, session, dn, entry })
+    }
+
+    /// The same before a password is written, to an account whose password has not been
+    /// written since.
+    async fn before_password(
+        &self,
+        account: &ExternalId,
+        fence: &Fence,
+    ) -> Result<(Target, Values), NotDone> {
+        let target = self.before_write(account, fence).await?;
+        let before = Values::read(&target.entry);
+        let versions = before.key_version.zip(fence.key_version);
+        if before.password_last_set != fence.password_last_set
+            || versions.is_some_and(|(now, then)| now != then)
+        {
+            return Err(NotDone::Changed);
+        }
+        if account::is_smart_card_only(&target.entry) {
+            return Err(NotDone::SmartCardOnly);
+        }
+        Ok((target, before))
+    }
+
+    async fn controller_of(&self, fence: &Fence) -> Result<Arc<Controller>, NotDone> {
+        self.controllers.of_fence(fence).await.ok_or(NotDone::DirectoryUnreachable)
     }
 
     async fn try_unlock(&self, account: &ExternalId, fence: &Fence) -> Result<Outcome, NotDone> {
@@ -198,7 +214,8 @@ impl ActiveDirectory {
         if values.lockout_time != fence.lockout_time {
             return Err(NotDone::Changed);
         }
-        if let Some(doubt) = target.write(write::unlock(fence), None).await? {
+        let sent = target.session.modify(&target.dn, write::unlock(fence), None).await;
+        if let Some(doubt) = target.doubt(sent, None).await? {
             return Ok(doubt);
         }
         Ok(match target.read_back().await {
@@ -216,22 +233,29 @@ impl ActiveDirectory {
     ) -> Result<Outcome, NotDone> {
         let unicode_pwd =
             UnicodePwd::of(password.expose()).ok_or(NotDone::Password(PasswordRefusal::TooLong))?;
-        let target = self.before_write(account, fence).await?;
-        let before = Values::read(&target.entry);
-        let versions = before.key_version.zip(fence.key_version);
-        if before.password_last_set != fence.password_last_set
-            || versions.is_some_and(|(now, then)| now != then)
-        {
-            return Err(NotDone::Changed);
-        }
-        if let Some(doubt) = target.write(write::reset(fence, &unicode_pwd), Some(password)).await?
-        {
-            return Ok(doubt);
-        }
-        Ok(match target.read_back().await {
-            Some(after) if is_new_password(&before, &after) => Outcome::Done,
-            Some(_) | None => Outcome::NotKnown,
-        })
+        let (target, before) = self.before_password(account, fence).await?;
+        let hints = target.session.domain.policy_hints;
+        let changes = write::reset(fence, &unicode_pwd);
+        let sent = target.session.modify(&target.dn, changes, hints.map(write::policy_hints)).await;
+        let attempt =
+            Attempt { password, obeys_age_and_history: hints.is_some(), now: (self.now)() };
+        target.password_outcome(sent, attempt, &before).await
+    }
+
+    async fn try_change(
+        &self,
+        account: &ExternalId,
+        old: &NewPassword,
+        password: &NewPassword,
+        fence: &Fence,
+    ) -> Result<Outcome, NotDone> {
+        let new =
+            UnicodePwd::of(password.expose()).ok_or(NotDone::Password(PasswordRefusal::TooLong))?;
+        let old = UnicodePwd::of(old.expose()).ok_or(NotDone::OldPassword)?;
+        let (target, before) = self.before_password(account, fence).await?;
+        let sent = target.session.modify(&target.dn, write::change(&old, &new), None).await;
+        let attempt = Attempt { password, obeys_age_and_history: true, now: (self.now)() };
+        target.password_outcome(sent, attempt, &before).await
     }
 
     async fn try_resolve(
@@ -240,16 +264,16 @@ impl ActiveDirectory {
         password: Option<&NewPassword>,
         fence: &Fence,
     ) -> Result<Outcome, NotDone> {
-        let controller = self.controller_of(fence).ok_or(NotDone::DirectoryUnreachable)?;
+        let controller = self.controller_of(fence).await?;
         let dn = account::base_of(account).ok_or(NotDone::NoAccount)?;
         let read = controller.read(&dn, account::FENCED).await;
-        let (_, entry) = read.map_err(|fault| told(controller, &fault))?;
+        let (_, entry) = read.map_err(|fault| told(&controller, &fault))?;
         let entry = entry.ok_or(NotDone::NoAccount)?;
         let values = Values::read(&entry);
         Ok(match password {
             None => resolve_unlock(&values, fence),
             Some(password) => {
-                self.resolve_reset(controller, account, &entry.dn, &values, password, fence).await
+                self.resolve_reset(&controller, account, &entry.dn, &values, password, fence).await
             }
         })
     }
@@ -290,52 +314,76 @@ impl ActiveDirectory {
 }
 
 /// An account about to be written, on the connection that has just read it.
-struct Target<'a> {
-    controller: &'a Controller,
+struct Target {
+    controller: Arc<Controller>,
     session: Session,
     dn: String,
     entry: Entry,
 }
 
-impl Target<'_> {
-    /// Sends one modify. `Ok(None)` when it was carried out, an outcome when nobody knows.
-    async fn write(
+/// A password that was sent, and what counted for it.
+struct Attempt<'a> {
+    password: &'a NewPassword,
+    obeys_age_and_history: bool,
+    now: i64,
+}
+
+impl Target {
+    /// What became of a password that was sent.
+    async fn password_outcome(
         &self,
-        changes: Vec<ldap3::Mod<&[u8]>>,
-        typed: Option<&NewPassword>,
+        sent: Result<(), Fault>,
+        attempt: Attempt<'_>,
+        before: &Values,
+    ) -> Result<Outcome, NotDone> {
+        if let Some(doubt) = self.doubt(sent, Some(attempt)).await? {
+            return Ok(doubt);
+        }
+        Ok(match self.read_back().await {
+            Some(after) if is_new_password(before, &after) => Outcome::Done,
+            Some(_) | None => Outcome::NotKnown,
+        })
+    }
+
+    /// `Ok(None)` when a modify was carried out, an outcome when nobody knows.
+    async fn doubt(
+        &self,
+        sent: Result<(), Fault>,
+        attempt: Option<Attempt<'_>>,
     ) -> Result<Option<Outcome>, NotDone> {
-        let fault = match self.session.modify(&self.dn, changes).await {
-            Ok(()) => return Ok(None),
-            Err(fault) => fault,
+        let Err(fault) = sent else {
+            return Ok(None);
         };
         tracing::warn!(controller = %self.controller.url, %fault, "write not carried out");
         let Fault::Refused { code, text } = &fault else {
             self.controller.forget().await;
             return Ok(Some(Outcome::NotKnown));
         };
-        let rules = match typed {
-            Some(_) => Some(self.rules().await),
-            None => None,
+        let reason = match attempt {
+            None => refusal::of_write(*code, text, None),
+            Some(attempt) => {
+                let rules = self.rules().await;
+                let too_new =
+                    account::too_new_until(&self.entry, rules.min_age_seconds, attempt.now);
+                let typed = Typed {
+                    password: attempt.password.expose(),
+                    rules: &rules,
+                    obeys_age_and_history: attempt.obeys_age_and_history,
+                    is_too_new: too_new.is_some(),
+                };
+                refusal::of_write(*code, text, Some(typed))
+            }
         };
-        let typed = typed.zip(rules.as_ref());
-        match refusal::of_write(
-            *code,
-            text,
-            typed.map(|(password, rules)| (password.expose(), rules)),
-        ) {
-            Some(reason) => Err(reason),
-            None => Ok(Some(Outcome::NotKnown)),
-        }
+        reason.map_or(Ok(Some(Outcome::NotKnown)), Err)
     }
 
-    /// The rules by which a refused password is explained.
-    async fn rules(&self) -> password::PasswordRules {
-        let head = self.session.read(&self.session.domain.head, RULES).await;
-        let rules = match head {
-            Ok(Some(head)) => account::domain_rules(&head),
-            Ok(None) | Err(_) => password::PasswordRules::unread(),
-        };
-        account::status(&self.entry, "", rules, false, 0).rules
+    /// The rules by which a refused password is explained: those of now.
+    async fn rules(&self) -> PasswordRules {
+        self.session.domain.forget_kept();
+        let policy = self.session.policy_of(&self.entry).await;
+        let mut rules = policy.map_or_else(|_| PasswordRules::unread(), |policy| policy.rules);
+        rules.names = account::names_for_rules(&self.entry);
+        rules
     }
 
     async fn read_back(&self) -> Option<Values> {
@@ -343,8 +391,6 @@ impl Target<'_> {
         entry.ok().flatten().map(|entry| Values::read(&entry))
     }
 }
-
-const RULES: &[&str] = &["minPwdLength", "pwdProperties", "pwdHistoryLength", "minPwdAge"];
 
 /// Whether exactly one password was set between the two readings.
 fn is_new_password(before: &Values, after: &Values) -> bool {
@@ -392,15 +438,25 @@ impl Directory for ActiveDirectory {
 
     async fn status(&self, account: &ExternalId) -> Result<AccountStatus, NotDone> {
         let dn = account::base_of(account).ok_or(NotDone::NoAccount)?;
-        let (controller, session, entry) = self.read_any(&dn, account::LIVE).await?;
-        let told = |fault: Fault| told(controller, &fault);
+        let read = self.controllers.read(&dn, account::LIVE).await?;
+        let Read { controller, session, entry } = read;
         let entry = entry.ok_or(NotDone::NoAccount)?;
-        let head = session.read(&session.domain.head, RULES).await.map_err(told)?;
-        let rules =
-            head.map_or_else(password::PasswordRules::unread, |head| account::domain_rules(&head));
-        let protected = session.domain.scope.protection(&entry).is_some();
-        let status = account::status(&entry, &controller.url, rules, protected, (self.now)());
-        if !protected {
+        let told = |fault: Fault| told(&controller, &fault);
+        let policy = session.policy_of(&entry).await.map_err(told)?;
+        let head = session.head().await.map_err(told)?;
+        self.controllers.note(&head);
+        let domain = &session.domain;
+        let circumstances = Circumstances {
+            controller: &controller.url,
+            policy,
+            protected: domain.scope.protection(&entry).is_some(),
+            is_read_only: domain.is_read_only,
+            is_pdc: domain.is_pdc(&head),
+            offers_policy_hints: domain.policy_hints.is_some(),
+            unix_seconds: (self.now)(),
+        };
+        let status = account::status(&entry, circumstances);
+        if !status.protected && !domain.is_read_only {
             let reading = Reading { session, dn, entry };
             self.just_read.keep(account.clone(), status.fence.clone(), reading);
         }
@@ -413,6 +469,16 @@ impl Directory for ActiveDirectory {
 
     async fn reset(&self, account: &ExternalId, password: &NewPassword, fence: &Fence) -> Outcome {
         or_not_done(self.try_reset(account, password, fence).await)
+    }
+
+    async fn change(
+        &self,
+        account: &ExternalId,
+        old: &NewPassword,
+        new: &NewPassword,
+        fence: &Fence,
+    ) -> Outcome {
+        or_not_done(self.try_change(account, old, new, fence).await)
     }
 
     async fn resolve(
@@ -429,8 +495,7 @@ impl Directory for ActiveDirectory {
     }
 
     async fn is_reachable(&self) -> bool {
-        // The root DSE: every controller has it.
-        self.read_any("", &["currentTime"]).await.is_ok()
+        self.controllers.probe().await
     }
 }
 

@@ -49,6 +49,21 @@ pub trait Directory: Send + Sync {
         fence: &Fence,
     ) -> impl Future<Output = Outcome> + Send;
 
+    /// Changes a password with the old one, if the account still has the values of `fence`, and
+    /// reads it back. Minimum age and history count here.
+    ///
+    /// A directory that cannot, refuses.
+    fn change(
+        &self,
+        account: &ExternalId,
+        old: &NewPassword,
+        new: &NewPassword,
+        fence: &Fence,
+    ) -> impl Future<Output = Outcome> + Send {
+        let _ = (account, old, new, fence);
+        async { Outcome::NotDone { reason: NotDone::NoRight } }
+    }
+
     /// Finds out what became of a write that was begun with `fence` and never answered, by
     /// reading only. `password` is given when one was to be set.
     ///

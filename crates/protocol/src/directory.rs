@@ -55,11 +55,116 @@ pub struct AccountStatus {
     pub rules: PasswordRules,
     /// The values that a write will be fenced on.
     pub fence: Fence,
+    /// People sign in to it with a smart card only: a new password is of no use.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub smart_card_only: bool,
+    /// Only a controller that takes no writes could be asked.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub read_only: bool,
+    /// The password is too new to be changed before this time (Unix seconds). A change is
+    /// refused until then, a reset only where `reset_obeys_age_and_history`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub too_new_until: Option<i64>,
+    /// A reset, too, is refused for minimum age and history: the directory offers policy hints.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub reset_obeys_age_and_history: bool,
+    /// A write goes to another controller than the one that all others ask first: it may take
+    /// some minutes until it counts at the person's site.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub replicates_later: bool,
+    /// When the directory locks the account, as far as that could be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lockout: Option<LockoutRules>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_false(fact: &bool) -> bool {
+    !fact
+}
+
+impl Default for AccountStatus {
+    /// An ordinary account of which nothing else is known.
+    fn default() -> Self {
+        Self {
+            locked: false,
+            disabled: false,
+            account_expired: false,
+            password_expired: false,
+            must_change: false,
+            never_signed_in: false,
+            protected: false,
+            rules: PasswordRules::unread(),
+            fence: Fence::default(),
+            smart_card_only: false,
+            read_only: false,
+            too_new_until: None,
+            reset_obeys_age_and_history: false,
+            replicates_later: false,
+            lockout: None,
+        }
+    }
+}
+
+impl AccountStatus {
+    /// Each state the account is in, by its code.
+    pub fn states(&self) -> Vec<State> {
+        let states = [
+            (self.protected, State::Protected),
+            (self.disabled, State::Disabled),
+            (self.account_expired, State::AccountExpired),
+            (self.never_signed_in, State::NeverSignedIn),
+            (self.must_change, State::MustChange),
+            (self.password_expired, State::PasswordExpired),
+            (self.locked, State::Locked),
+            (self.smart_card_only, State::SmartCardOnly),
+            (self.too_new_until.is_some(), State::TooNew),
+            (self.read_only, State::ReadOnly),
+        ];
+        states.into_iter().filter_map(|(holds, state)| holds.then_some(state)).collect()
+    }
+}
+
+/// A state of an account, by a code that never changes. Any mix of them can hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// The agent's own limits forbid touching it.
+    Protected,
+    /// Switched off by an administrator.
+    Disabled,
+    /// The account itself has ended.
+    AccountExpired,
+    /// Nobody has ever signed in with it.
+    NeverSignedIn,
+    /// The password must be changed at the next sign-in.
+    MustChange,
+    /// The password has run out.
+    PasswordExpired,
+    /// Locked out by wrong passwords, now.
+    Locked,
+    /// People sign in to it with a smart card only.
+    SmartCardOnly,
+    /// The password is too new to be changed.
+    TooNew,
+    /// Only a controller that takes no writes could be asked.
+    ReadOnly,
+}
+
+/// When a directory locks an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LockoutRules {
+    /// After how many wrong passwords; 0: never.
+    pub threshold: u16,
+    /// For how many seconds; `None`: until somebody unlocks it.
+    pub duration_seconds: Option<u64>,
+    /// After how many seconds without a wrong password the count starts anew.
+    pub window_seconds: u64,
 }
 
 /// The values read before a write. A write that finds others has lost the race and changes
 /// nothing. Opaque to everybody but the driver that made it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fence {
     /// The controller that was read, and that must be written.
@@ -112,11 +217,58 @@ pub enum NotDone {
     NotOpened,
     /// No agent took the order.
     NoAgent,
+    /// The old password, given for a change, is wrong.
+    OldPassword,
+    /// The same person (user principal name or mail) is in two forests: nobody can tell which
+    /// account is meant (event 33003).
+    TwoForests,
+    /// People sign in to it with a smart card only: a new password is of no use.
+    SmartCardOnly,
 }
 
 impl NotDone {
     /// Why the password itself was refused, if that is why.
     pub fn password_refusal(self) -> Option<PasswordRefusal> {
         if let Self::Password(refusal) = self { Some(refusal) } else { None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_ordinary_account_says_is_what_it_said_before_there_were_more_facts() {
+        let said = serde_json::to_value(AccountStatus::default()).unwrap();
+        let keys: Vec<&str> = said.as_object().unwrap().keys().map(String::as_str).collect();
+        let known = [
+            "account_expired",
+            "disabled",
+            "fence",
+            "locked",
+            "must_change",
+            "never_signed_in",
+            "password_expired",
+            "protected",
+            "rules",
+        ];
+        assert_eq!(keys, known);
+        let read: AccountStatus = serde_json::from_value(said).unwrap();
+        assert_eq!(read, AccountStatus::default());
+        assert!(read.states().is_empty());
+    }
+
+    #[test]
+    fn states_have_codes() {
+        let status = AccountStatus {
+            locked: true,
+            smart_card_only: true,
+            too_new_until: Some(1),
+            read_only: true,
+            ..AccountStatus::default()
+        };
+        let codes = serde_json::to_value(status.states()).unwrap();
+        let expected = serde_json::json!(["locked", "smart-card-only", "too-new", "read-only"]);
+        assert_eq!(codes, expected);
     }
 }

@@ -80,6 +80,7 @@ pub(crate) async fn status(
             lockout_time: row.locked_at.map(|at| at.0.to_string()).unwrap_or_default(),
             key_version: u32::try_from(row.key_version).ok(),
         },
+        ..AccountStatus::default()
     })
 }
 

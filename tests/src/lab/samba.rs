@@ -5,6 +5,8 @@
 //! the product asks for, on the people's subtree alone. Only LDAP is started: half a second
 //! instead of eight, and nothing that listens beyond this address.
 
+mod join;
+
 use std::{
     io::ErrorKind,
     net::{Ipv4Addr, TcpListener, UdpSocket},
@@ -20,6 +22,8 @@ use super::{
     run_folder::RunFolder,
     wait::{self, PATIENCE},
 };
+
+pub use self::join::Kind;
 
 const DNS: &str = "ad.example.test";
 const BASE: &str = "DC=ad,DC=example,DC=test";
@@ -93,7 +97,9 @@ impl Samba {
         let ldap = &self.ldap;
         wait::until("the domain controller", PATIENCE, || {
             process.fail_if_ended()?;
-            Ok(ldap.bind(ADMIN).ok().filter(|bind| *bind == Bind::Accepted))
+            // A read-only controller answers, but cannot sign the administrator in.
+            let is_up = |bind: &Bind| matches!(bind, Bind::Accepted | Bind::Other(_));
+            Ok(ldap.bind(ADMIN).ok().filter(is_up))
         })
         .with_context(|| process.log_end())
         .map(drop)
@@ -161,6 +167,28 @@ impl Samba {
             mail = account.mail,
             password = unicode_pwd(account.password),
         ))
+    }
+
+    /// Gives one person a policy of their own (a fine-grained one) with these values.
+    ///
+    /// # Errors
+    /// When the domain refuses.
+    pub fn add_fine_grained_policy(&self, person: &str, values: &[(&str, &str)]) -> Result<()> {
+        let values: String =
+            values.iter().map(|(name, value)| format!("msDS-{name}: {value}\n")).collect();
+        self.change(&format!(
+            "dn: CN=strict,{container}\nchangetype: add\nobjectClass: msDS-PasswordSettings\n\
+             msDS-PasswordSettingsPrecedence: 10\nmsDS-PSOAppliesTo: {person}\n\
+             msDS-PasswordReversibleEncryptionEnabled: FALSE\n\
+             msDS-MaximumPasswordAge: -36288000000000\n{values}",
+            container = self.fine_grained_policies_dn(),
+            person = self.dn(person),
+        ))
+    }
+
+    /// Where fine-grained policies are kept.
+    pub fn fine_grained_policies_dn(&self) -> String {
+        format!("CN=Password Settings Container,CN=System,{BASE}")
     }
 
     /// Demands passwords of at least this many characters from now on.
@@ -275,14 +303,27 @@ impl Samba {
             .iter()
             .map(|(right, object)| format!("(OA;CIIO;{right};{object};{USER_CLASS};{sid})"))
             .collect();
+        self.grant(&self.people_dn(), &rights)
+            .context("delegating the rights of the agent's account")
+    }
+
+    /// Lets the agent's account read everything below `dn`.
+    ///
+    /// # Errors
+    /// When the domain refuses.
+    pub fn let_agent_read(&self, dn: &str) -> Result<()> {
+        let sid = self.sid_of("regain-agent")?;
+        self.grant(dn, &format!("(A;CI;RPLCLORC;;;{sid})"))
+    }
+
+    fn grant(&self, dn: &str, rights: &str) -> Result<()> {
         // Over LDAP: writing the database file under a running server is not safe.
         run(self
             .tool(&["dsacl", "set"])
             .arg(format!("--URL=ldap://{}", self.address.ip))
             .arg(format!("--user=Administrator%{ADMIN_PASSWORD}"))
-            .arg(format!("--objectdn={}", self.people_dn()))
-            .arg(format!("--sddl={rights}")))
-        .context("delegating the rights of the agent's account")?;
+            .arg(format!("--objectdn={dn}"))
+            .arg(format!("--sddl={rights}")))?;
         Ok(())
     }
 
@@ -348,11 +389,10 @@ fn provision(folder: &RunFolder, ip: Ipv4Addr) -> Result<()> {
         .arg(format!("--option=interfaces={ip}/8"))
         .arg("--option=bind interfaces only=yes"))
     .context("making the domain")?;
-    certificate(folder, ip)?;
-    for name in ["lock", "run", "cache"] {
-        folder.folder(name)?;
-    }
-    let configuration = folder.write("smb.conf", configuration(root, ip))?;
+    authority(folder)?;
+    certify(folder, "dc1", ip)?;
+    make_folders(folder)?;
+    let configuration = folder.write("smb.conf", configuration(root, "dc1", ip, "ldap"))?;
     let database = folder.join("private/sam.ldb");
     run(samba_tool(&["domain", "passwordsettings", "set"], &configuration)
         .arg(format!("--URL={}", database.display()))
@@ -362,41 +402,37 @@ fn provision(folder: &RunFolder, ip: Ipv4Addr) -> Result<()> {
     Ok(())
 }
 
+fn make_folders(folder: &RunFolder) -> Result<()> {
+    for name in ["lock", "run", "cache"] {
+        folder.folder(name)?;
+    }
+    Ok(())
+}
+
 fn samba_tool(arguments: &[&str], configuration: &Path) -> Command {
     let mut command = Command::new("samba-tool");
     command.args(arguments).arg("-s").arg(configuration).env("PYTHONDONTWRITEBYTECODE", "1");
     command
 }
 
-/// An authority and the controller's certificate. Samba's own certificate has no alternative
-/// names, and modern clients ask for them.
-fn certificate(folder: &RunFolder, ip: Ipv4Addr) -> Result<()> {
-    let configuration = folder.write(
-        "openssl.conf",
-        format!(
-            "[req]\ndistinguished_name = name\nprompt = no\n[name]\nCN = dc1.{DNS}\n\
-             [authority]\nbasicConstraints = critical, CA:TRUE\nkeyUsage = keyCertSign\n\
-             subjectKeyIdentifier = hash\n\
-             [controller]\nbasicConstraints = critical, CA:FALSE\n\
-             extendedKeyUsage = serverAuth\nsubjectAltName = DNS:dc1.{DNS}, IP:{ip}\n"
-        ),
-    )?;
-    let request = |extensions: &str, key: &str, certificate: &str| {
-        let mut command = Command::new("openssl");
-        command
-            .args(["req", "-x509", "-newkey", "ec", "-nodes", "-days", "30"])
-            .args(["-pkeyopt", "ec_paramgen_curve:prime256v1"])
-            .args(["-extensions", extensions, "-config"])
-            .arg(&configuration)
-            .arg("-keyout")
-            .arg(folder.join(key))
-            .arg("-out")
-            .arg(folder.join(certificate));
-        command
-    };
-    run(request("authority", "ca.key", "ca.pem").args(["-subj", "/CN=Lab authority"]))
+/// An authority for the domain's controllers.
+fn authority(folder: &RunFolder) -> Result<()> {
+    let extensions = "basicConstraints = critical, CA:TRUE\nkeyUsage = keyCertSign\n\
+                      subjectKeyIdentifier = hash\n";
+    run(request(folder, extensions, "ca")?.args(["-subj", "/CN=Lab authority"]))
         .context("making the authority")?;
-    run(request("controller", "tls.key", "tls.pem")
+    Ok(())
+}
+
+/// The controller's certificate, signed by the authority in its folder. Samba's own certificate
+/// has no alternative names, and modern clients ask for them.
+fn certify(folder: &RunFolder, host: &str, ip: Ipv4Addr) -> Result<()> {
+    let extensions = format!(
+        "basicConstraints = critical, CA:FALSE\nextendedKeyUsage = serverAuth\n\
+         subjectAltName = DNS:{host}.{DNS}, IP:{ip}\n"
+    );
+    run(request(folder, &extensions, "tls")?
+        .args(["-subj", &format!("/CN={host}.{DNS}")])
         .arg("-CA")
         .arg(folder.join("ca.pem"))
         .arg("-CAkey")
@@ -405,14 +441,36 @@ fn certificate(folder: &RunFolder, ip: Ipv4Addr) -> Result<()> {
     Ok(())
 }
 
+/// OpenSSL's request for a certificate and its key, `NAME.pem` and `NAME.key`.
+fn request(folder: &RunFolder, extensions: &str, name: &str) -> Result<Command> {
+    let configuration = folder.write(
+        &format!("{name}.conf"),
+        format!(
+            "[req]\ndistinguished_name = name\nprompt = no\n[name]\nCN = lab\n\
+             [extensions]\n{extensions}"
+        ),
+    )?;
+    let mut command = Command::new("openssl");
+    command
+        .args(["req", "-x509", "-newkey", "ec", "-nodes", "-days", "30"])
+        .args(["-pkeyopt", "ec_paramgen_curve:prime256v1"])
+        .args(["-extensions", "extensions", "-config"])
+        .arg(configuration)
+        .arg("-keyout")
+        .arg(folder.join(format!("{name}.key")))
+        .arg("-out")
+        .arg(folder.join(format!("{name}.pem")));
+    Ok(command)
+}
+
 /// A domain takes the old password for an hour more over the network; here the old one is old
 /// at once, so that a story can tell whether the new one was written.
-fn configuration(root: &Path, ip: Ipv4Addr) -> String {
-    let root = root.display();
+fn configuration(root: &Path, host: &str, ip: Ipv4Addr, services: &str) -> String {
+    let (root, name) = (root.display(), host.to_uppercase());
     format!(
         "[global]\n\
-         netbios name = DC1\nrealm = AD.EXAMPLE.TEST\nworkgroup = AD\n\
-         server role = active directory domain controller\nserver services = ldap\n\
+         netbios name = {name}\nrealm = AD.EXAMPLE.TEST\nworkgroup = AD\n\
+         server role = active directory domain controller\nserver services = {services}\n\
          interfaces = {ip}/8\nbind interfaces only = yes\n\
          private dir = {root}/private\nstate directory = {root}/state\n\
          cache directory = {root}/cache\nlock directory = {root}/lock\n\

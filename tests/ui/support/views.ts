@@ -163,6 +163,9 @@ const reasons: Record<Exclude<Schemas["NotDone"]["code"], "password">, true> = {
   expired: true,
   "not-opened": true,
   "no-agent": true,
+  "old-password": true,
+  "two-forests": true,
+  "smart-card-only": true,
 };
 
 const ends: Record<Schemas["Ended"], true> = {

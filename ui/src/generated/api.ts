@@ -416,6 +416,15 @@ export interface components {
         } | {
             /** @enum {string} */
             code: "no-agent";
+        } | {
+            /** @enum {string} */
+            code: "old-password";
+        } | {
+            /** @enum {string} */
+            code: "two-forests";
+        } | {
+            /** @enum {string} */
+            code: "smart-card-only";
         };
         /** @description Body of calls that say nothing but that they are made (`back`, `cancel`). */
         Nothing: Record<string, never>;

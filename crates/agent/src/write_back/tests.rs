@@ -110,6 +110,7 @@ impl Directory for Counting {
             protected: false,
             rules: PasswordRules::unread(),
             fence: Fence { key_version, ..fence() },
+            ..AccountStatus::default()
         })
     }
 

@@ -1,11 +1,10 @@
 //! A user object of Active Directory, read into our words. Malformed values count as missing.
 //! No network, no judgement of who may be touched (`scope`).
 
-use password::PasswordRules;
 use protocol::directory::{AccountRecord, AccountStatus, ExternalId, Fence};
 use uuid::Uuid;
 
-use super::entry::Entry;
+use super::{domain::Domain, entry::Entry, policy::Policy};
 
 /// What the list of accounts needs. The configured email attribute comes on top.
 pub(super) const LISTED: [&str; 10] = [
@@ -49,6 +48,7 @@ pub(super) const FENCED: &[&str] = &["lockoutTime", "pwdLastSet", "msDS-KeyVersi
 
 const DISABLED: i64 = 0x2;
 const LOCKED: i64 = 0x10;
+const SMART_CARD_REQUIRED: i64 = 0x4_0000;
 const PASSWORD_EXPIRED: i64 = 0x80_0000;
 const NEVER: i64 = i64::MAX;
 const MAX_NAME_BYTES: usize = 256;
@@ -99,29 +99,41 @@ pub(super) fn base_of(account: &ExternalId) -> Option<String> {
 /// An account as the synchronisation sends it; `None` when it has no usable id.
 pub(super) fn record(
     entry: &Entry,
-    netbios: Option<&str>,
+    domain: &Domain,
     email_attribute: &str,
     protected: bool,
 ) -> Option<AccountRecord> {
     let login = name(entry, "sAMAccountName");
-    let principal = name(entry, "userPrincipalName");
-    let qualified = netbios.zip(login).map(|(domain, login)| format!(r"{domain}\{login}"));
-    let mut names: Vec<String> = [principal, login, name(entry, "mail")]
-        .into_iter()
-        .flatten()
-        .map(str::to_owned)
-        .chain(qualified)
-        .collect();
-    names.dedup_by(|a, b| a.eq_ignore_ascii_case(b));
-    let display_name = name(entry, "displayName").or(login).or(principal)?;
+    let display_name = name(entry, "displayName").or(login).or(name(entry, "userPrincipalName"))?;
     Some(AccountRecord {
         external_id: external_id(entry)?,
         display_name: display_name.to_owned(),
-        names,
+        names: names(entry, domain.netbios.as_deref(), domain.dns().as_deref()),
         email: entry.texts(email_attribute).find(|text| is_address(text)).map(str::to_owned),
         enabled: entry.number("userAccountControl")? & DISABLED == 0,
         protected,
     })
+}
+
+/// Every name that Windows takes at its sign-in screen, and the mail address, each once.
+fn names(entry: &Entry, netbios: Option<&str>, dns: Option<&str>) -> Vec<String> {
+    let login = name(entry, "sAMAccountName");
+    let principal = name(entry, "userPrincipalName").map(str::to_owned);
+    // Without one of its own an account answers to the one that its domain implies.
+    let principal =
+        principal.or_else(|| login.zip(dns).map(|(login, dns)| format!("{login}@{dns}")));
+    let qualified = [netbios, dns]
+        .into_iter()
+        .filter_map(|domain| domain.zip(login))
+        .map(|(domain, login)| format!(r"{domain}\{login}"));
+    let plain = [login, name(entry, "mail")].into_iter().flatten().map(str::to_owned);
+    let mut names: Vec<String> = Vec::with_capacity(5);
+    for candidate in principal.into_iter().chain(plain).chain(qualified) {
+        if !names.iter().any(|name| name.eq_ignore_ascii_case(&candidate)) {
+            names.push(candidate);
+        }
+    }
+    names
 }
 
 fn name<'a>(entry: &'a Entry, attribute: &str) -> Option<&'a str> {
@@ -144,40 +156,69 @@ fn is_address(text: &str) -> bool {
         && domain.split('.').all(|label| !label.is_empty())
 }
 
+/// Where and under which rules an account was read.
+pub(super) struct Circumstances<'a> {
+    /// The controller, as fences name it.
+    pub(super) controller: &'a str,
+    pub(super) policy: Policy,
+    pub(super) protected: bool,
+    pub(super) is_read_only: bool,
+    pub(super) is_pdc: bool,
+    pub(super) offers_policy_hints: bool,
+    pub(super) unix_seconds: i64,
+}
+
 /// The live truth about an account.
-pub(super) fn status(
-    entry: &Entry,
-    controller: &str,
-    mut rules: PasswordRules,
-    protected: bool,
-    unix_seconds: i64,
-) -> AccountStatus {
+pub(super) fn status(entry: &Entry, read: Circumstances<'_>) -> AccountStatus {
     let values = Values::read(entry);
+    let control = entry.number("userAccountControl").unwrap_or(0);
     let computed = entry.number("msDS-User-Account-Control-Computed").unwrap_or(0);
     let must_change = values.password_last_set == "0";
     let signed_in = ["lastLogonTimestamp", "lastLogon", "logonCount"]
         .into_iter()
         .any(|name| entry.number(name).unwrap_or(0) > 0);
+    let mut rules = read.policy.rules;
     rules.names = names_for_rules(entry);
-    // Reading a fine-grained policy needs a right that the service account may not have.
-    rules.complete &= entry.text("msDS-ResultantPSO").is_none();
     AccountStatus {
         locked: computed & LOCKED != 0,
-        disabled: entry.number("userAccountControl").unwrap_or(0) & DISABLED != 0,
-        account_expired: has_ended(entry.number("accountExpires"), unix_seconds),
+        disabled: control & DISABLED != 0,
+        account_expired: has_ended(entry.number("accountExpires"), read.unix_seconds),
         // A password that must be changed counts as expired for Active Directory.
         password_expired: computed & PASSWORD_EXPIRED != 0 && !must_change,
         must_change,
         never_signed_in: !signed_in,
-        protected,
+        protected: read.protected,
+        smart_card_only: is_smart_card_only(entry),
+        read_only: read.is_read_only,
+        too_new_until: too_new_until(entry, rules.min_age_seconds, read.unix_seconds),
+        reset_obeys_age_and_history: read.offers_policy_hints,
+        replicates_later: !read.is_pdc,
+        lockout: read.policy.lockout,
         rules,
         fence: Fence {
-            controller: controller.to_owned(),
+            controller: read.controller.to_owned(),
             password_last_set: values.password_last_set,
             lockout_time: values.lockout_time,
             key_version: values.key_version,
         },
     }
+}
+
+/// Whether a password is of no use for signing in.
+pub(super) fn is_smart_card_only(entry: &Entry) -> bool {
+    entry.number("userAccountControl").unwrap_or(0) & SMART_CARD_REQUIRED != 0
+}
+
+/// Until when the password is too new to be changed. One that must be changed never is.
+pub(super) fn too_new_until(
+    entry: &Entry,
+    min_age_seconds: Option<u64>,
+    unix_seconds: i64,
+) -> Option<i64> {
+    let set = entry.number("pwdLastSet").filter(|&set| set > 0)?;
+    let age = i64::try_from(min_age_seconds?).ok()?;
+    let until = unix_of(set).saturating_add(age);
+    (age > 0 && until > unix_seconds).then_some(until)
 }
 
 fn has_ended(account_expires: Option<i64>, unix_seconds: i64) -> bool {
@@ -194,7 +235,7 @@ fn unix_of(filetime: i64) -> i64 {
 
 /// The names of the complexity rule: the account name as a whole, the display name in parts
 /// (MS-SAMR 3.1.1.7.2 and its delimiters), none shorter than three characters.
-fn names_for_rules(entry: &Entry) -> Vec<String> {
+pub(super) fn names_for_rules(entry: &Entry) -> Vec<String> {
     let login = entry.text("sAMAccountName").unwrap_or_default();
     let parts =
         entry.text("displayName").unwrap_or_default().split([',', '.', '-', '_', ' ', '#', '\t']);
@@ -205,26 +246,6 @@ fn names_for_rules(entry: &Entry) -> Vec<String> {
         .collect();
     names.dedup();
     names
-}
-
-/// The rules of the domain from the head of its naming context.
-pub(super) fn domain_rules(head: &Entry) -> PasswordRules {
-    const COMPLEX: i64 = 1;
-    let unread = PasswordRules::unread();
-    let length = head.number("minPwdLength").and_then(|n| u16::try_from(n).ok());
-    let properties = head.number("pwdProperties");
-    PasswordRules {
-        min_length: length.unwrap_or(unread.min_length),
-        max_length: unread.max_length,
-        min_classes: match properties {
-            Some(bits) if bits & COMPLEX == 0 => 0,
-            _ => unread.min_classes,
-        },
-        names: Vec::new(),
-        history: head.number("pwdHistoryLength").and_then(|n| u16::try_from(n).ok()),
-        min_age_seconds: head.number("minPwdAge").map(|n| n.unsigned_abs() / 10_000_000),
-        complete: length.is_some() && properties.is_some(),
-    }
 }
 
 #[cfg(test)]
@@ -246,9 +267,22 @@ mod tests {
         Entry::of("CN=Anna Berg,OU=People,DC=ad,DC=test", &all)
     }
 
+    const NOW: i64 = 1_800_000_000;
+
     fn live(values: &[(&str, &[u8])]) -> AccountStatus {
-        let rules = PasswordRules { complete: true, ..PasswordRules::unread() };
-        status(&entry(values), "ldaps://dc1", rules, false, 1_800_000_000)
+        let mut policy = Policy::unread();
+        policy.rules.complete = true;
+        policy.rules.min_age_seconds = Some(86_400);
+        let read = Circumstances {
+            controller: "ldaps://dc1",
+            policy,
+            protected: false,
+            is_read_only: false,
+            is_pdc: true,
+            offers_policy_hints: false,
+            unix_seconds: NOW,
+        };
+        status(&entry(values), read)
     }
 
     #[test]
@@ -260,24 +294,13 @@ mod tests {
     }
 
     #[test]
-    fn every_name_is_listed_and_malformed_ones_are_missing() {
-        let listed = record(
-            &entry(&[
-                ("userPrincipalName", b"anna@ad.test"),
-                ("mail", b"anna@ad.test"),
-                ("otherMailbox", b"not an address"),
-                ("otherMailbox", b"anna@home.example"),
-                ("displayName", b"Anna\nBerg"),
-            ]),
-            Some("AD"),
-            "otherMailbox",
-            false,
-        )
-        .unwrap();
-        assert_eq!(listed.names, ["anna@ad.test", "anna", "anna@ad.test", r"AD\anna"]);
-        assert_eq!(listed.email.as_deref(), Some("anna@home.example"));
-        assert_eq!(listed.display_name, "anna", "a name with a line break is none");
-        assert!(listed.enabled);
+    fn every_name_is_listed_once_and_malformed_ones_are_missing() {
+        let account = entry(&[("userPrincipalName", b"anna@ad.test"), ("mail", b"Anna@AD.test")]);
+        let listed = names(&account, Some("AD"), Some("ad.test"));
+        assert_eq!(listed, ["anna@ad.test", "anna", r"AD\anna", r"ad.test\anna"]);
+        let without = entry(&[("userPrincipalName", b"an\nna"), ("mail", b"a@home.example")]);
+        let listed = names(&without, None, Some("ad.test"));
+        assert_eq!(listed, ["anna@ad.test", "anna", "a@home.example", r"ad.test\anna"]);
     }
 
     #[test]
@@ -329,39 +352,25 @@ mod tests {
     }
 
     #[test]
-    fn an_unreadable_fine_grained_policy_makes_the_rules_incomplete() {
-        assert!(live(&[]).rules.complete);
-        assert!(
-            !live(&[("msDS-ResultantPSO", b"CN=Strict,CN=Password Settings Container")])
-                .rules
-                .complete
-        );
+    fn a_password_is_too_new_until_its_least_age() {
+        let set = |unix: i64| ((unix + 11_644_473_600) * 10_000_000).to_string();
+        let until = |set: &str| live(&[("pwdLastSet", set.as_bytes())]).too_new_until;
+        assert_eq!(until(&set(NOW - 86_399)), Some(NOW + 1));
+        assert_eq!(until(&set(NOW - 86_400)), None);
+        assert_eq!(until("0"), None, "must be changed");
+        assert_eq!(until("x"), None);
+    }
+
+    #[test]
+    fn a_smart_card_is_told() {
+        assert!(!live(&[]).smart_card_only);
+        let account = Entry::of("CN=Anna", &[("userAccountControl", b"262656")]);
+        assert!(is_smart_card_only(&account));
     }
 
     #[test]
     fn the_complexity_rule_gets_the_names_it_compares() {
         let rules = live(&[("displayName", b"Anna-Lena Berg, Dr.")]).rules;
         assert_eq!(rules.names, ["anna", "Anna", "Lena", "Berg"]);
-    }
-
-    #[test]
-    fn the_domain_says_its_rules() {
-        let head = |properties: &'static [u8]| {
-            domain_rules(&Entry::of(
-                "DC=ad",
-                &[
-                    ("minPwdLength", b"10"),
-                    ("pwdProperties", properties),
-                    ("pwdHistoryLength", b"24"),
-                    ("minPwdAge", b"-864000000000"),
-                ],
-            ))
-        };
-        let rules = head(b"1");
-        assert_eq!((rules.min_length, rules.min_classes), (10, 3));
-        assert_eq!((rules.history, rules.min_age_seconds), (Some(24), Some(86_400)));
-        assert!(rules.complete);
-        assert_eq!(head(b"0").min_classes, 0);
-        assert!(!domain_rules(&Entry::of("DC=ad", &[])).complete);
     }
 }

@@ -13,7 +13,6 @@ use ldap3::{
     Ldap, LdapConnAsync, LdapConnSettings, Mod, Scope as SearchScope, StdStream,
     adapters::{Adapter, EntriesOnly, PagedResults},
     controls::RawControl,
-    ldap_escape,
 };
 use rustls::ClientConfig;
 use tokio::{
@@ -23,11 +22,11 @@ use tokio::{
 use zeroize::Zeroizing;
 
 use super::{
-    Login, SettingsError,
-    distinguished_name::DistinguishedName,
+    PasswordSource, SettingsError,
+    domain::{Domain, Head},
     entry::Entry,
+    policy::{self, Policy},
     refusal::{BindRefusal, Fault},
-    scope::Scope,
 };
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
@@ -35,17 +34,31 @@ const READ_LIMIT: Duration = Duration::from_secs(5);
 const WRITE_LIMIT: Duration = Duration::from_secs(10);
 /// How long no bind is tried after a refused one, so that we do not lock our own account.
 const BIND_PAUSE: Duration = Duration::from_secs(60);
+/// How long a controller that could not be used is asked last. Longer than two probes are
+/// apart, so that only those wait for it.
+const FAILING: Duration = Duration::from_secs(75);
 const PAGE: i32 = 500;
 
 /// A controller, its address and what is needed to log on there.
 pub(super) struct Controller {
     /// As configured; names the controller in fences.
     pub(super) url: String,
-    host: String,
+    pub(super) host: String,
     port: u16,
     tls: Arc<ClientConfig>,
     login: Arc<Login>,
     warm: tokio::sync::Mutex<Option<Session>>,
+    /// When it last could not be used.
+    failed_at: Mutex<Option<Instant>>,
+}
+
+/// The service account of one domain, shared by its controllers.
+pub(super) struct Login {
+    pub(super) bind_user: String,
+    pub(super) password: PasswordSource,
+    pub(super) base_dns: Vec<String>,
+    pub(super) excluded_dns: Vec<String>,
+    /// One wrong password, tried at each of three controllers, would lock our own account.
     refused: Mutex<Option<RefusedBind>>,
 }
 
@@ -55,22 +68,22 @@ struct RefusedBind {
     until: Instant,
 }
 
+impl Login {
+    pub(super) fn new(
+        bind_user: String,
+        password: PasswordSource,
+        base_dns: Vec<String>,
+        excluded_dns: Vec<String>,
+    ) -> Self {
+        Self { bind_user, password, base_dns, excluded_dns, refused: Mutex::default() }
+    }
+}
+
 /// A connection with a bound service account and what was learnt of the domain.
 #[derive(Clone)]
 pub(super) struct Session {
     ldap: Ldap,
     pub(super) domain: Arc<Domain>,
-}
-
-/// What does not change while a connection lasts.
-pub(super) struct Domain {
-    /// The naming context.
-    pub(super) head: String,
-    /// The name in front of `\`.
-    pub(super) netbios: Option<String>,
-    /// The configured base DNs as the server prints them.
-    pub(super) bases: Vec<String>,
-    pub(super) scope: Scope,
 }
 
 impl Controller {
@@ -88,8 +101,18 @@ impl Controller {
             tls,
             login,
             warm: tokio::sync::Mutex::new(None),
-            refused: Mutex::new(None),
+            failed_at: Mutex::new(None),
         })
+    }
+
+    /// Another controller of the same domain, by its host name.
+    pub(super) fn sibling(&self, host: &str) -> Result<Self, SettingsError> {
+        Self::new(&format!("ldaps://{host}"), Arc::clone(&self.tls), Arc::clone(&self.login))
+    }
+
+    /// Whether it could not be used lately: then others are asked first.
+    pub(super) fn is_failing(&self) -> bool {
+        lock(&self.failed_at).is_some_and(|at| at.elapsed() < FAILING)
     }
 
     /// The warm connection, or a new one.
@@ -101,7 +124,9 @@ impl Controller {
             return Ok(session.clone());
         }
         *warm = None;
-        let session = self.new_session().await?;
+        let session = self.new_session().await;
+        *lock(&self.failed_at) = session.is_err().then(Instant::now);
+        let session = session?;
         *warm = Some(session.clone());
         Ok(session)
     }
@@ -171,7 +196,7 @@ impl Controller {
 
     async fn bind(&self, ldap: &mut Ldap) -> Result<(), Fault> {
         let password = (self.login.password)().map_err(Fault::NoPassword)?;
-        if let Some(refused) = lock(&self.refused).as_ref()
+        if let Some(refused) = lock(&self.login.refused).as_ref()
             && refused.password == password
             && Instant::now() < refused.until
         {
@@ -180,14 +205,16 @@ impl Controller {
         let answer = timed(READ_LIMIT, ldap.simple_bind(&self.login.bind_user, &password)).await?;
         match answer.rc {
             0 => {
-                *lock(&self.refused) = None;
+                *lock(&self.login.refused) = None;
                 Ok(())
             }
             49 => {
                 let refusal = BindRefusal::read(&answer.text);
                 tracing::error!(controller = %self.url, %refusal, "the service account cannot sign in; no further try for {} s", BIND_PAUSE.as_secs());
-                let until = Instant::now() + BIND_PAUSE;
-                *lock(&self.refused) = Some(RefusedBind { password, refusal, until });
+                if refusal.is_about_account() {
+                    let until = Instant::now() + BIND_PAUSE;
+                    *lock(&self.login.refused) = Some(RefusedBind { password, refusal, until });
+                }
                 Err(Fault::BindRefused(refusal))
             }
             _ => Err(answer.into()),
@@ -197,39 +224,43 @@ impl Controller {
 
 impl Session {
     async fn learn(ldap: Ldap, login: &Login) -> Result<Self, Fault> {
-        const ROOT: &[&str] =
-            &["defaultNamingContext", "configurationNamingContext", "tokenGroups"];
-        let mut root = search(&ldap, "", SearchScope::Base, "(objectClass=*)", ROOT).await?;
-        let root = root.pop().ok_or(Fault::NoDomain("entry"))?;
-        let head =
-            root.text("defaultNamingContext").ok_or(Fault::NoDomain("defaultNamingContext"))?;
-        let configuration = root
-            .text("configurationNamingContext")
-            .ok_or(Fault::NoDomain("configurationNamingContext"))?;
-        let partitions = format!("CN=Partitions,{configuration}");
-        let filter = format!("(&(nCName={})(nETBIOSName=*))", ldap_escape(head));
-        let partition =
-            search(&ldap, &partitions, SearchScope::OneLevel, &filter, &["nETBIOSName"]).await?;
-        let mut bases = Vec::with_capacity(login.base_dns.len());
-        for base in &login.base_dns {
-            bases.push(as_printed(&ldap, base).await?);
+        let domain = Arc::new(Domain::learn(&ldap, login).await?);
+        Ok(Self { ldap, domain })
+    }
+
+    /// The head of the naming context, as it was at most a minute ago.
+    pub(super) async fn head(&self) -> Result<Arc<Head>, Fault> {
+        match self.domain.kept_head() {
+            Some(head) => Ok(head),
+            None => self.read_head().await,
         }
-        let mut excluded = Vec::with_capacity(login.excluded_dns.len());
-        for dn in &login.excluded_dns {
-            excluded.push(as_printed(&ldap, dn).await?);
-        }
-        let domain = Domain {
-            head: head.to_owned(),
-            netbios: partition.first().and_then(|p| p.text("nETBIOSName")).map(str::to_owned),
-            scope: Scope {
-                bases: parse_all(&bases)?,
-                excluded: parse_all(&excluded)?,
-                own_sids: root.all("tokenGroups").to_vec(),
-                bind_user: login.bind_user.clone(),
-            },
-            bases,
+    }
+
+    /// The head of the naming context as it is now.
+    pub(super) async fn read_head(&self) -> Result<Arc<Head>, Fault> {
+        let entry = self.read(&self.domain.head, Head::ATTRIBUTES).await?;
+        let head = Arc::new(Head::read(entry.as_ref()));
+        self.domain.keep_head(&head);
+        Ok(head)
+    }
+
+    /// The rules in force for an account, as they were at most a minute ago.
+    pub(super) async fn policy_of(&self, account: &Entry) -> Result<Policy, Fault> {
+        let head = self.head().await?;
+        let domain = head.policy.clone();
+        let Some(dn) = account.text("msDS-ResultantPSO") else {
+            return Ok(domain);
         };
-        Ok(Self { ldap, domain: Arc::new(domain) })
+        let fine_grained = match self.domain.kept_policy(dn) {
+            Some(kept) => kept,
+            None => {
+                let settings = self.read(dn, policy::FINE_GRAINED).await?;
+                let policy = settings.as_ref().and_then(Policy::fine_grained);
+                self.domain.keep_policy(dn, policy.clone());
+                policy
+            }
+        };
+        Ok(fine_grained.unwrap_or_else(|| domain.incomplete()))
     }
 
     /// Reads one entry; `None` when there is none or we may not see it.
@@ -313,9 +344,17 @@ impl Session {
         Ok(())
     }
 
-    /// Changes one entry in one request, sent once.
-    pub(super) async fn modify(&self, dn: &str, changes: Vec<Mod<&[u8]>>) -> Result<(), Fault> {
+    /// Changes one entry in one request, sent once; under a control when one is named.
+    pub(super) async fn modify(
+        &self,
+        dn: &str,
+        changes: Vec<Mod<&[u8]>>,
+        control: Option<RawControl>,
+    ) -> Result<(), Fault> {
         let mut ldap = self.ldap.clone();
+        if let Some(control) = control {
+            ldap.with_controls(control);
+        }
         let answer = timed(WRITE_LIMIT, ldap.modify(dn, changes)).await?;
         match answer.rc {
             0 => Ok(()),
@@ -324,7 +363,7 @@ impl Session {
     }
 }
 
-async fn search(
+pub(super) async fn search(
     ldap: &Ldap,
     base: &str,
     scope: SearchScope,
@@ -335,24 +374,6 @@ async fn search(
     let found = timed(READ_LIMIT, ldap.search(base, scope, filter, attributes)).await?;
     let (entries, _) = found.success().map_err(Fault::of)?;
     Ok(entries.into_iter().map(Entry::read).collect())
-}
-
-/// A configured name as the server prints it, which is how the names of accounts below it end.
-async fn as_printed(ldap: &Ldap, dn: &str) -> Result<String, Fault> {
-    match search(ldap, dn, SearchScope::Base, "(objectClass=*)", &["distinguishedName"]).await {
-        Ok(mut entries) => {
-            entries.pop().map(|entry| entry.dn).ok_or_else(|| Fault::NoBase(dn.to_owned()))
-        }
-        Err(Fault::Refused { code: 10 | 32 | 34, .. }) => Err(Fault::NoBase(dn.to_owned())),
-        Err(fault) => Err(fault),
-    }
-}
-
-fn parse_all(names: &[String]) -> Result<Vec<DistinguishedName>, Fault> {
-    names
-        .iter()
-        .map(|name| DistinguishedName::parse(name).ok_or_else(|| Fault::NoBase(name.clone())))
-        .collect()
 }
 
 async fn timed<T>(

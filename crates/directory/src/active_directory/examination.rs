@@ -58,8 +58,8 @@ pub enum Right {
 impl ActiveDirectory {
     /// Examines every configured controller.
     pub async fn examine(&self) -> Vec<Examination> {
-        let mut examinations = Vec::with_capacity(self.controllers.len());
-        for controller in &self.controllers {
+        let mut examinations = Vec::with_capacity(self.controllers.configured.len());
+        for controller in &self.controllers.configured {
             examinations.push(Examination {
                 controller: controller.url.clone(),
                 found: examine(controller).await,

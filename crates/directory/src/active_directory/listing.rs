@@ -5,7 +5,8 @@ use protocol::directory::{AccountRecord, NotDone};
 
 use super::{
     ActiveDirectory, account,
-    connection::{Controller, Domain, Session},
+    connection::{Controller, Session},
+    domain::Domain,
     entry::Entry,
     told,
 };
@@ -28,8 +29,7 @@ impl ActiveDirectory {
         }
         let record = |entry: &Entry| {
             let protected = domain.scope.listed_protection(entry).is_some();
-            let netbios = domain.netbios.as_deref();
-            account::record(entry, netbios, &self.email_attribute, protected)
+            account::record(entry, domain, &self.email_attribute, protected)
         };
         for base in separate_bases(domain) {
             let mut page = |entries: Vec<Entry>| each(entries.iter().filter_map(record).collect());
@@ -39,9 +39,12 @@ impl ActiveDirectory {
         Ok(())
     }
 
+    /// At any controller, a read-only one as well; those that failed lately come last.
     async fn own_session(&self) -> Result<(&Controller, Session), NotDone> {
         let mut last = NotDone::DirectoryUnreachable;
-        for controller in &self.controllers {
+        let mut controllers: Vec<_> = self.controllers.configured.iter().collect();
+        controllers.sort_by_key(|controller| controller.is_failing());
+        for controller in controllers {
             match controller.new_session().await {
                 Ok(session) => return Ok((controller, session)),
                 Err(fault) => last = told(controller, &fault),

@@ -79,6 +79,12 @@ impl BindRefusal {
         }
     }
 
+    /// Whether another try counts against the account. (A read-only controller that cannot ask
+    /// another one refuses whatever the password.)
+    pub(super) fn is_about_account(self) -> bool {
+        self != Self::Other
+    }
+
     /// Whether the controller only says this after a right password.
     pub(super) fn proves_password(self) -> bool {
         matches!(self, Self::PasswordExpired | Self::MustChange)
@@ -126,15 +132,22 @@ impl From<LdapResult> for Fault {
     }
 }
 
+/// What was typed for a write that was refused, and the rules it was judged by.
+#[derive(Clone, Copy)]
+pub(super) struct Typed<'a> {
+    pub(super) password: &'a str,
+    pub(super) rules: &'a PasswordRules,
+    /// Whether minimum age and history counted: for a change, and a reset under policy hints.
+    pub(super) obeys_age_and_history: bool,
+    /// Whether the present password is younger than the rules allow.
+    pub(super) is_too_new: bool,
+}
+
 /// What a refused write means. `None` when the code leaves open whether it was written.
 ///
 /// A modify is atomic (RFC 4511 section 4.6): an error means that nothing was written, unless
 /// the server gave up half way (3, 51, 52, 80).
-pub(super) fn of_write(
-    code: u32,
-    text: &str,
-    typed: Option<(&str, &PasswordRules)>,
-) -> Option<NotDone> {
+pub(super) fn of_write(code: u32, text: &str, typed: Option<Typed<'_>>) -> Option<NotDone> {
     match code {
         3 | 51 | 52 | 80 => None,
         // No such attribute or value, or a value that exists already: the fence held.
@@ -146,10 +159,15 @@ pub(super) fn of_write(
     }
 }
 
-fn of_constraint(text: &str, typed: Option<(&str, &PasswordRules)>) -> NotDone {
+fn of_constraint(text: &str, typed: Option<Typed<'_>>) -> NotDone {
+    let has = |data: &str| text.to_uppercase().contains(data);
+    // 56 is ERROR_INVALID_PASSWORD: the old one, given for a change.
+    if typed.is_some() && has("00000056") {
+        return NotDone::OldPassword;
+    }
     // 52D is ERROR_PASSWORD_RESTRICTION. Whatever else a controller is unwilling to do for us
     // (5 is ERROR_ACCESS_DENIED), it needs an administrator.
-    let (Some((password, rules)), true) = (typed, text.to_uppercase().contains("0000052D")) else {
+    let (Some(typed), true) = (typed, has("0000052D")) else {
         return NotDone::NoRight;
     };
     let said = [
@@ -158,18 +176,26 @@ fn of_constraint(text: &str, typed: Option<(&str, &PasswordRules)>) -> NotDone {
         ("too young", PasswordRefusal::TooNew),
     ];
     let said = said.iter().find(|(words, _)| text.contains(words));
-    if let Some((_, refusal)) = said {
-        return NotDone::Password(*refusal);
-    }
-    // Active Directory does not say which rule. The published ones can be judged here; what
-    // they do not explain is history, age or a filter.
+    NotDone::Password(said.map_or_else(|| unsaid(text, typed), |(_, refusal)| *refusal))
+}
+
+/// Active Directory does not say which rule. The published ones can be judged here; what they
+/// do not explain is the history where it counts, or a filter of which nobody knows.
+fn unsaid(text: &str, typed: Typed<'_>) -> PasswordRefusal {
+    let Typed { password, rules, obeys_age_and_history, is_too_new } = typed;
     let unmet = judge(password, rules).into_iter().find(|rule| !rule.met);
-    let otherwise = if text.contains("complexity") {
+    let remembers = rules.complete && rules.history.is_some_and(|count| count > 0);
+    if obeys_age_and_history && is_too_new {
+        PasswordRefusal::TooNew
+    } else if let Some(finding) = unmet {
+        finding.rule
+    } else if text.contains("complexity") {
         PasswordRefusal::TooFewClasses
+    } else if obeys_age_and_history && remembers {
+        PasswordRefusal::UsedBefore
     } else {
         PasswordRefusal::Rules
-    };
-    NotDone::Password(unmet.map_or(otherwise, |finding| finding.rule))
+    }
 }
 
 #[cfg(test)]
@@ -177,7 +203,11 @@ mod tests {
     use super::*;
 
     fn refused(code: u32, text: &str, password: &str) -> Option<NotDone> {
-        of_write(code, text, Some((password, &PasswordRules::unread())))
+        of_write(code, text, Some(typed(password, &PasswordRules::unread())))
+    }
+
+    fn typed<'a>(password: &'a str, rules: &'a PasswordRules) -> Typed<'a> {
+        Typed { password, rules, obeys_age_and_history: false, is_too_new: false }
     }
 
     #[test]
@@ -211,6 +241,29 @@ mod tests {
         assert_eq!(said("aB3"), Some(NotDone::Password(PasswordRefusal::TooShort)));
         assert_eq!(said("alllowercase"), Some(NotDone::Password(PasswordRefusal::TooFewClasses)));
         assert_eq!(said("Correct horse 7"), Some(NotDone::Password(PasswordRefusal::Rules)));
+    }
+
+    #[test]
+    fn age_and_history_are_told_only_where_they_count() {
+        let text = "0000052D: SvcErr: DSID-031A12D2, problem 5003 (WILL_NOT_PERFORM), data 0";
+        let rules = PasswordRules { history: Some(24), complete: true, ..PasswordRules::unread() };
+        let reset = Typed { is_too_new: true, ..typed("Correct horse 7", &rules) };
+        let change = Typed { obeys_age_and_history: true, ..reset };
+        let said = |typed| of_write(19, text, Some(typed)).and_then(NotDone::password_refusal);
+        assert_eq!(said(reset), Some(PasswordRefusal::Rules));
+        assert_eq!(said(change), Some(PasswordRefusal::TooNew));
+        let old_enough = Typed { is_too_new: false, ..change };
+        assert_eq!(said(old_enough), Some(PasswordRefusal::UsedBefore));
+        let incomplete = PasswordRules { complete: false, ..rules.clone() };
+        let unknown = Typed { rules: &incomplete, ..old_enough };
+        assert_eq!(said(unknown), Some(PasswordRefusal::Rules));
+    }
+
+    #[test]
+    fn a_wrong_old_password_is_told() {
+        let text = "00000056: AtrErr: DSID-03190F80, #1: 0: 00000056: problem 1005";
+        assert_eq!(refused(19, text, "x"), Some(NotDone::OldPassword));
+        assert_eq!(of_write(19, text, None), Some(NotDone::NoRight));
     }
 
     #[test]

@@ -1,9 +1,9 @@
-//! The two writes, each one modify that the server carries out whole or not at all, fenced by
+//! The writes, each one modify that the server carries out whole or not at all, fenced by
 //! deleting the old value of an attribute: when that value is gone, nothing is written (16).
 
 use std::collections::HashSet;
 
-use ldap3::Mod;
+use ldap3::{Mod, controls::RawControl};
 use protocol::directory::Fence;
 use zeroize::Zeroizing;
 
@@ -28,6 +28,24 @@ pub(super) fn reset<'a>(fence: &'a Fence, unicode_pwd: &'a UnicodePwd) -> Vec<Mo
     changes.push(Mod::Replace(b"unicodePwd", one(unicode_pwd.0.as_slice())));
     changes.push(Mod::Replace(b"lockoutTime", one(b"0")));
     changes
+}
+
+/// Changes a password with the old one: whoever comes second finds that one gone, so the write
+/// needs no other fence. (Writing `pwdLastSet` along would make the password new before the
+/// controller looks at its age.)
+pub(super) fn change<'a>(old: &'a UnicodePwd, new: &'a UnicodePwd) -> Vec<Mod<&'a [u8]>> {
+    vec![
+        Mod::Delete(b"unicodePwd", one(old.0.as_slice())),
+        Mod::Add(b"unicodePwd", one(new.0.as_slice())),
+    ]
+}
+
+/// The control under which a reset obeys minimum age and history (MS-ADTS 3.1.1.3.4.1.27).
+/// Critical: a controller that does not know it must not carry out the reset without.
+pub(super) fn policy_hints(oid: &str) -> RawControl {
+    /// SEQUENCE { INTEGER 1 }.
+    const OBEY: [u8; 5] = [0x30, 0x03, 0x02, 0x01, 0x01];
+    RawControl { ctype: oid.to_owned(), crit: true, val: Some(OBEY.to_vec()) }
 }
 
 fn one(value: &[u8]) -> HashSet<&[u8]> {
@@ -86,6 +104,16 @@ mod tests {
         assert_eq!(changes[0], Mod::Delete(b"pwdLastSet".as_slice(), one(b"0")));
         assert_eq!(changes[1], Mod::Add(b"pwdLastSet".as_slice(), one(b"-1")));
         assert!(changes.contains(&Mod::Replace(b"lockoutTime", one(b"0"))));
+    }
+
+    #[test]
+    fn a_change_takes_the_old_password_away_and_adds_the_new_one() {
+        let (old, new) = (UnicodePwd::of("old").unwrap(), UnicodePwd::of("new").unwrap());
+        let expected = [
+            Mod::Delete(b"unicodePwd".as_slice(), one(&old.0)),
+            Mod::Add(b"unicodePwd".as_slice(), one(&new.0)),
+        ];
+        assert_eq!(change(&old, &new), expected);
     }
 
     #[test]

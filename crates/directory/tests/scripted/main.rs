@@ -1,0 +1,30 @@
+//! Stories on a scripted server, for what Samba does not offer or does not count.
+
+#![expect(clippy::unwrap_used, reason = "a story stops at the first surprise")]
+
+mod policy_hints;
+mod round_trips;
+mod server;
+
+use std::sync::Arc;
+
+use directory::active_directory::{ActiveDirectory, Settings, Trust};
+
+use server::Scripted;
+
+const NOW: i64 = 1_800_000_000;
+
+fn driver(server: &Scripted) -> ActiveDirectory {
+    let settings = Settings {
+        controllers: vec![server.url.clone()],
+        preferred_controller: None,
+        trust: Trust::File(server.ca_file.clone()),
+        bind_user: "svc-regain@ad.example.test".to_owned(),
+        bind_password: Arc::new(|| Ok("its password".to_owned().into())),
+        base_dns: vec!["OU=People,DC=ad,DC=example,DC=test".to_owned()],
+        excluded_dns: Vec::new(),
+        email_attribute: "mail".to_owned(),
+        now: Arc::new(|| NOW),
+    };
+    ActiveDirectory::new(settings).unwrap()
+}
