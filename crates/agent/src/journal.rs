@@ -144,9 +144,13 @@ impl Journal {
             file.replace(agent, known.iter().flat_map(|(&id, known)| lines_of(id, known)))?;
         }
         let (writer, appends) = mpsc::unbounded_channel();
+        let points = fail_points::handle();
         thread::Builder::new()
             .name("journal".to_owned())
-            .spawn(move || write_all(file, appends))
+            .spawn(move || {
+                let _points = points.enter();
+                write_all(file, appends);
+            })
             .map_err(|cause| JournalError::Io { path: path.display().to_string(), cause })?;
         Ok(Self { known: Arc::new(Mutex::new(known)), writer })
     }
