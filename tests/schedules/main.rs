@@ -77,7 +77,12 @@ fn a_thousand_schedules_write_at_most_once_and_tell_the_truth() {
         None => (0, number("REGAIN_SCHEDULES").unwrap_or(1000)),
     };
     if again.is_some() {
-        tracing_subscriber::fmt().with_ansi(false).without_time().with_test_writer().with_max_level(tracing::Level::INFO).init();
+        tracing_subscriber::fmt()
+            .with_ansi(false)
+            .without_time()
+            .with_test_writer()
+            .with_max_level(tracing::Level::INFO)
+            .init();
     }
     let next = AtomicU64::new(first);
     let tally = Mutex::new(Tally::default());

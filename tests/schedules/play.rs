@@ -131,7 +131,7 @@ impl Template {
         let ended = std::mem::take(&mut *lock(&ended));
         let outcome = |ended: &Ended| {
             let act = if ended.asked.password.is_none() { "unlock" } else { "reset" };
-            format!("{act} {:?}", ended.state)
+            format!("{act} {:?} {}", ended.state, ended.reason.as_deref().unwrap_or_default())
         };
         let reached = std::mem::take(&mut *lock(&reached));
         Played {
@@ -328,7 +328,7 @@ async fn look(world: &Arc<World>, asked: &[Asked]) -> Option<Vec<Ended>> {
             let read =
                 service.store.read(move |mut tx| Box::pin(async move { tx.operation(id).await }));
             let row = read.await.unwrap_or_else(|error: StoreError| panic!("{error:?}"));
-            ended.extend(row.map(|row| Ended { asked, state: row.state }));
+            ended.extend(row.map(|row| Ended { asked, state: row.state, reason: row.reason }));
         }
         ended
     });

@@ -10,6 +10,8 @@ use crate::{directory::Accounts, person::Asked, schedule::Schedule};
 pub(crate) struct Ended {
     pub(crate) asked: Asked,
     pub(crate) state: OperationState,
+    /// Why not, as stored.
+    pub(crate) reason: Option<String>,
 }
 
 /// Every breach, in words.
@@ -18,7 +20,7 @@ pub(crate) fn breaches(schedule: &Schedule, accounts: &Accounts, ended: &[Ended]
 }
 
 fn breaches_of(schedule: &Schedule, accounts: &Accounts, ended: &Ended) -> Vec<String> {
-    let Ended { asked, state } = ended;
+    let Ended { asked, state, .. } = ended;
     let of_it =
         |account: &String, password| *account == asked.account && password == &asked.password;
     let written = accounts.written();

@@ -208,7 +208,9 @@ impl World {
             "journal: before the lines are written" => {
                 *lock(&self.synced) = fs::metadata(self.journal()).map_or(0, |data| data.len());
             }
-            "journal: before the lines are on disk" if next != Next::Go => {
+            "journal: before the lines are on disk"
+                if matches!(next, Next::End | Next::Fail(_)) =>
+            {
                 *lock(&self.torn) = Some(*lock(&self.synced));
             }
             _ => {}
