@@ -20,6 +20,8 @@ use tokio::sync::{Notify, mpsc};
 
 /// So long, in real time, nobody must wake before time moves: what the disk and a socket need.
 const QUIET: Duration = Duration::from_micros(250);
+/// The same after a long step: a thread that waits for its turn at a processor is not idle.
+const LONG_QUIET: Duration = Duration::from_micros(800);
 const SHORTEST_STEP: Duration = Duration::from_millis(20);
 const LONGEST_STEP: Duration = Duration::from_millis(2500);
 
@@ -72,7 +74,8 @@ impl Clockwork {
     }
 
     /// Blocks until no part has anything to do.
-    pub(crate) fn wait_until_quiet(&self) {
+    pub(crate) fn wait_until_quiet(&self, long: bool) {
+        let quiet = if long { LONG_QUIET } else { QUIET };
         let mut threads = lock(&self.threads);
         loop {
             while threads.busy > 0 {
@@ -80,7 +83,7 @@ impl Clockwork {
             }
             let wakes = threads.wakes;
             threads =
-                self.quiet.wait_timeout(threads, QUIET).unwrap_or_else(PoisonError::into_inner).0;
+                self.quiet.wait_timeout(threads, quiet).unwrap_or_else(PoisonError::into_inner).0;
             if threads.busy == 0 && threads.wakes == wakes {
                 return;
             }
@@ -97,6 +100,11 @@ pub(crate) struct Steps {
 impl Steps {
     pub(crate) fn new() -> Self {
         Self { next: SHORTEST_STEP, events: 0 }
+    }
+
+    /// Whether the next step is long enough to end somebody's patience.
+    pub(crate) fn is_long(&self) -> bool {
+        self.next > Duration::from_millis(500)
     }
 
     /// Moves the time of the world and of all its living parts.

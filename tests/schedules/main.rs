@@ -38,6 +38,9 @@ use crate::{
     schedule::{AGENT_POINTS, SERVICE_POINTS, Schedule},
 };
 
+/// So many worlds at once: each waits a little at every step of its time.
+const WORLDS: u64 = 4;
+
 #[derive(Default)]
 struct Tally {
     schedules: u64,
@@ -87,7 +90,7 @@ fn a_thousand_schedules_write_at_most_once_and_tell_the_truth() {
     let next = AtomicU64::new(first);
     let tally = Mutex::new(Tally::default());
     std::thread::scope(|scope| {
-        for _ in 0..count.min(2) {
+        for _ in 0..count.min(WORLDS) {
             scope.spawn(|| {
                 let template = Template::new();
                 loop {

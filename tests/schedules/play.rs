@@ -53,6 +53,9 @@ impl Template {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let host = listener.local_addr().unwrap().to_string();
         let folder = folder();
+        // One authority of its own: reading the system's takes longer than a schedule.
+        let authority = rcgen::generate_simple_self_signed(vec![host.clone()]).unwrap();
+        fs::write(folder.path().join("ca.pem"), authority.cert.pem()).unwrap();
         let world = World::new(
             folder.path(),
             &PEOPLE,

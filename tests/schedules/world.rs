@@ -142,7 +142,7 @@ impl World {
             }
             let living: Vec<&Part> = parts.iter().flatten().chain([&outside]).collect();
             steps.step(&self.clockwork, &living);
-            self.clockwork.wait_until_quiet();
+            self.clockwork.wait_until_quiet(steps.is_long());
             let lived = self.clockwork.micros() - begun;
             assert!(lived < LONGEST.as_micros() as i64, "the world never comes to rest");
         }
@@ -267,10 +267,12 @@ impl World {
         fs::write(&password, "unused").unwrap();
         let file = self.folder.join("agent.toml");
         let text = format!(
-            "[agent]\nname = \"lab\"\ndata_dir = \"{}\"\nsecrets = \"file\"\n[active_directory]\n\
+            "[agent]\nname = \"lab\"\ndata_dir = \"{}\"\nsecrets = \"file\"\n\
+             [service]\nca_file = \"{}\"\n[active_directory]\n\
              controllers = [\"ldaps://dc1\"]\naccount = \"svc\"\npassword_file = \"{}\"\n\
              subtrees = [\"OU=People,DC=x\"]\n",
             self.folder.join("agent").display(),
+            self.folder.join("ca.pem").display(),
             password.display(),
         );
         fs::write(&file, text).unwrap();
