@@ -20,6 +20,7 @@ mod person;
 mod play;
 mod relay;
 mod schedule;
+mod stories;
 mod truth;
 mod world;
 

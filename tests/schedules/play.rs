@@ -46,6 +46,10 @@ pub(crate) struct Played {
     pub(crate) outcomes: Vec<String>,
     pub(crate) reached: Vec<&'static str>,
     pub(crate) breaches: Vec<String>,
+    pub(crate) ended: Vec<Ended>,
+    /// What the trail of the service says, oldest first.
+    pub(crate) trail: Vec<String>,
+    pub(crate) writes: usize,
 }
 
 impl Template {
@@ -116,6 +120,8 @@ impl Template {
         }
         let ended = Arc::new(Mutex::new(Vec::new()));
         let (in_story, of_story) = (Arc::clone(&world), Arc::clone(&ended));
+        let trail = Arc::new(Mutex::new(Vec::new()));
+        let trail_of_story = Arc::clone(&trail);
         let (acts, seed) = (schedule.acts, schedule.seed);
         let faults = Faults {
             tricks: schedule.tricks.clone(),
@@ -130,6 +136,7 @@ impl Template {
             is_healed.store(true, Ordering::SeqCst);
             heal(&in_story).await;
             *lock(&of_story) = settle(&in_story, asked).await;
+            *lock(&trail_of_story) = until(|| read_trail(&in_story)).await;
         });
         let ended = std::mem::take(&mut *lock(&ended));
         let outcome = |ended: &Ended| {
@@ -141,6 +148,9 @@ impl Template {
             outcomes: ended.iter().map(outcome).collect(),
             reached,
             breaches: breaches(schedule, &world.accounts, &ended),
+            trail: std::mem::take(&mut *lock(&trail)),
+            writes: world.accounts.written().len(),
+            ended,
         }
     }
 }
@@ -192,6 +202,7 @@ impl Faults {
                 Event::Kill(which) => world.kill(which),
                 Event::Part => world.relay.part(true),
                 Event::Join => world.relay.part(false),
+                Event::Break => world.relay.break_all(),
                 Event::Clock(Which::Service, by) => world.service_clock.store(by, Ordering::SeqCst),
                 Event::Clock(Which::Agent, by) => world.agent_clock.store(by, Ordering::SeqCst),
                 Event::OtherHand => world.accounts.other_hand("ben"),
@@ -334,6 +345,16 @@ async fn look(world: &Arc<World>, asked: &[Asked]) -> Option<Vec<Ended>> {
             ended.extend(row.map(|row| Ended { asked, state: row.state, reason: row.reason }));
         }
         ended
+    });
+    read.await
+}
+
+async fn read_trail(world: &Arc<World>) -> Option<Vec<String>> {
+    let read = world.ask(|service, _| async move {
+        let read =
+            service.store.read(|mut tx| Box::pin(async move { tx.audit_after(0, 10_000).await }));
+        let rows = read.await.unwrap_or_else(|error: StoreError| panic!("{error:?}"));
+        rows.into_iter().map(|row| row.event).collect()
     });
     read.await
 }

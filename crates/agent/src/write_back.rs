@@ -198,8 +198,9 @@ impl<D: Directory> WriteBack<D> {
         fail_points::point("agent: before the intent is noted").await;
         let noted = self.journal.intend(*operation, intent.clone(), self.clock.unix_millis()).await;
         if let Err(error) = noted {
-            // Nothing was written, and this agent will not write any more.
-            self.tell(*operation, Outcome::NotDone { reason: NotDone::NoAgent }).await;
+            // Nothing was written; but what is not in the journal binds nobody: a restart may
+            // carry the order out before this report is stored.
+            self.tell(*operation, Outcome::NotKnown).await;
             return Err(error);
         }
         fail_points::point("agent: before the write").await;

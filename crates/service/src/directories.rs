@@ -285,8 +285,11 @@ async fn change_by_agent(service: &Arc<Service>, operation: OperationRow, handed
     if !service.links.send_change(directory, order).await {
         // Nobody took it now. What was sent before a crash may have been written all the same.
         let outcome = match handed {
-            Handed::FirstNow => not_done(NotDone::NoAgent),
-            Handed::Before => Outcome::NotKnown,
+            // A new link may have handed it over meanwhile.
+            Handed::FirstNow if service.links.give_up(OperationId(operation.id)) => {
+                not_done(NotDone::NoAgent)
+            }
+            Handed::FirstNow | Handed::Before => Outcome::NotKnown,
         };
         return finish(service, &operation, outcome).await;
     }
