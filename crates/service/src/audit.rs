@@ -49,6 +49,10 @@ pub enum Event {
     AgentConnected,
     /// An agent's link ended.
     AgentDisconnected,
+    /// An administrator switched changing a directory on.
+    WriteBackOn,
+    /// An administrator switched it off.
+    WriteBackOff,
 }
 
 impl Event {
@@ -75,6 +79,8 @@ impl Event {
         Self::AgentRemoved,
         Self::AgentConnected,
         Self::AgentDisconnected,
+        Self::WriteBackOn,
+        Self::WriteBackOff,
     ];
 
     /// Its stable name.
@@ -101,6 +107,8 @@ impl Event {
             Self::AgentRemoved => "agent-removed",
             Self::AgentConnected => "agent-connected",
             Self::AgentDisconnected => "agent-disconnected",
+            Self::WriteBackOn => "write-back-on",
+            Self::WriteBackOff => "write-back-off",
         }
     }
 }

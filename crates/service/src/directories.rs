@@ -57,6 +57,11 @@ impl Service {
     }
 
     fn ready(&self, directory: &DirectoryRow, now: Timestamp) -> bool {
+        // Switched off, nothing new is begun; what was handed over is finished all the same.
+        directory.write_back && self.reaches(directory, now)
+    }
+
+    fn reaches(&self, directory: &DirectoryRow, now: Timestamp) -> bool {
         match directory.kind {
             DirectoryKind::Embedded => true,
             DirectoryKind::Agent => {

@@ -142,15 +142,8 @@ impl Tx<'_> {
         .execute(&mut *self.connection)
         .await?;
         one_row(&result, "remove_agent")?;
-        sqlx::query(
-            "UPDATE directory SET recipients = NULL
-             WHERE id = (SELECT directory FROM agent WHERE id = $1)",
-        )
-        .bind(id)
-        .execute(&mut *self.connection)
-        .await?;
         let result = sqlx::query(
-            "UPDATE directory SET directory_key = NULL
+            "UPDATE directory SET directory_key = NULL, recipients = NULL
              WHERE id = (SELECT directory FROM agent WHERE id = $1)
                AND NOT EXISTS (SELECT 1 FROM agent
                                WHERE agent.directory = directory.id AND revoked_at IS NULL)",

@@ -56,10 +56,13 @@ pub struct DirectoryRow {
     pub directory_key: Option<Vec<u8>>,
     /// The signed list of recipients, as JSON.
     pub recipients: Option<String>,
+    /// Whether its accounts may be changed.
+    pub write_back: bool,
 }
 
 const TENANT: &str = "SELECT id, host, name, accent, help, policy FROM tenant";
-const DIRECTORY: &str = "SELECT id, tenant, name, kind, directory_key, recipients FROM directory";
+const DIRECTORY: &str =
+    "SELECT id, tenant, name, kind, directory_key, recipients, write_back FROM directory";
 
 impl Tx<'_> {
     /// Adds a tenant.
@@ -182,6 +185,16 @@ impl Tx<'_> {
         one_row(&result, "set_directory_key")
     }
 
+    /// Switches changing its accounts on or off.
+    pub async fn set_write_back(&mut self, id: Uuid, on: bool) -> Result<(), StoreError> {
+        let result = sqlx::query("UPDATE directory SET write_back = $2 WHERE id = $1")
+            .bind(id)
+            .bind(on)
+            .execute(&mut *self.connection)
+            .await?;
+        one_row(&result, "set_write_back")
+    }
+
     /// Stores the signed list of recipients.
     pub async fn set_recipients(&mut self, id: Uuid, list: &str) -> Result<(), StoreError> {
         let result = sqlx::query("UPDATE directory SET recipients = $2 WHERE id = $1")
@@ -217,5 +230,6 @@ fn directory(row: sqlx::sqlite::SqliteRow) -> Result<DirectoryRow, StoreError> {
         kind,
         directory_key: row.try_get("directory_key")?,
         recipients: row.try_get("recipients")?,
+        write_back: row.try_get("write_back")?,
     })
 }

@@ -25,6 +25,9 @@ pub(crate) enum Command {
     /// Removes an agent; it may not come back with its keys. With the last agent the directory's
     /// key is forgotten, so that a new agent can bring one.
     RemoveAgent(RemoveAgent),
+    /// Switches changing a directory on or off. Switched off, nothing new is begun, and what was
+    /// handed over is still finished.
+    WriteBack(WriteBack),
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -86,6 +89,28 @@ pub(crate) struct RemoveAgent {
     agent: String,
 }
 
+#[derive(Args)]
+pub(crate) struct WriteBack {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// The organisation's host.
+    #[arg(long)]
+    tenant: String,
+    /// The directory's name.
+    #[arg(long)]
+    directory: String,
+    /// Which way.
+    to: Switch,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Switch {
+    /// Accounts can be unlocked and reset.
+    On,
+    /// Nothing new is begun.
+    Off,
+}
+
 impl Command {
     pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
         match self {
@@ -93,6 +118,7 @@ impl Command {
             Self::List(command) => command.run().await,
             Self::EnrolmentCode(command) => command.run().await,
             Self::RemoveAgent(command) => command.run().await,
+            Self::WriteBack(command) => command.run().await,
         }
     }
 }
@@ -149,6 +175,9 @@ impl List {
             let there = agents.iter().filter(|agent| !agent.revoked).count();
             let mut lines =
                 format!("{}\t{kind}\t{accounts} accounts\t{there} agents\t{key}", directory.name);
+            if !directory.write_back {
+                lines.push_str("\twrite-back is off");
+            }
             for agent in agents {
                 let (id, name, state) = (agent.id, &agent.name, state_of(&agent));
                 lines.push_str(&format!("\n  agent\t{id}\t{name}\t{state}"));
@@ -238,7 +267,7 @@ impl RemoveAgent {
         let left = if was_last {
             "No agent is left, so the directory's key is forgotten: the next agent brings a new one."
         } else {
-            "Restart the agents that are left: each then sends its list of keys again."
+            "Its key is still on the list of those that are left: take it off at one of them with regain-agent dismiss."
         };
         Ok(format!(
             "Removed agent {} ({}). Its link ends within a minute and its keys are not taken again.\n{left}\n\
@@ -263,6 +292,44 @@ impl RemoveAgent {
                 self.agent
             ),
         }
+    }
+}
+
+impl WriteBack {
+    async fn run(self) -> anyhow::Result<ExitCode> {
+        let opened = Opened::open(&self.config).await?;
+        say(&self.switch(&opened).await?)
+    }
+
+    /// Switches it and says in words what that means.
+    async fn switch(&self, opened: &Opened) -> anyhow::Result<String> {
+        let directory = opened.directory(&self.tenant, &self.directory).await?;
+        let (id, on, now) = (directory.id, self.to == Switch::On, Opened::now());
+        let event = AuditEvent {
+            tenant: directory.tenant,
+            event: if on { Event::WriteBackOn } else { Event::WriteBackOff }.as_str(),
+            case_code: None,
+            account: None,
+            detail: json!({ "directory": id, "name": directory.name }).to_string(),
+        };
+        let open = opened
+            .store
+            .write(move |mut tx| {
+                Box::pin(async move {
+                    tx.set_write_back(id, on).await?;
+                    tx.audit(&event, now).await?;
+                    Ok::<_, StoreError>(tx.open_operations(id).await?.len())
+                })
+            })
+            .await?;
+        let name = &self.directory;
+        Ok(match (on, open) {
+            (true, _) => format!("Write-back of {name} is on."),
+            (false, 0) => format!("Write-back of {name} is off; nothing is under way."),
+            (false, open) => format!(
+                "Write-back of {name} is off. Still being finished: {open}. Say it again to see when none is."
+            ),
+        })
     }
 }
 

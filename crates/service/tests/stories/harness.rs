@@ -280,6 +280,15 @@ impl Lab {
         files.flat_map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect()
     }
 
+    /// Switches changing the directory on or off, as an administrator does.
+    pub async fn write_back(&self, on: bool) {
+        let switched = self
+            .service
+            .store
+            .write(move |mut tx| Box::pin(async move { tx.set_write_back(DIRECTORY, on).await }));
+        switched.await.unwrap_or_else(|error: StoreError| panic!("{error:?}"));
+    }
+
     /// Three wrong passwords.
     pub async fn lock(&self, account: Uuid) {
         for _ in 0..3 {

@@ -7,7 +7,9 @@ use protocol::{
 use recovery::Span;
 use serde_json::json;
 
-use crate::harness::Lab;
+use regain_service::embedded::SignIn;
+
+use crate::harness::{Lab, OLD_PASSWORD};
 
 #[tokio::test]
 async fn without_a_mail_server_nothing_is_begun() {
@@ -84,4 +86,26 @@ async fn more_waiting_reads_than_places_are_told_so_and_take_none() {
     let refused = lab.get("recovery?wait_s=20", &begun.token()).await;
     assert_eq!((refused.status, refused.code()), (503, "unavailable"));
     assert_eq!(lab.get("recovery", &begun.token()).await.status, 200);
+}
+
+#[tokio::test]
+async fn with_write_back_off_nothing_new_is_begun_and_what_was_handed_over_is_finished() {
+    let lab = Lab::new().await;
+    let anna = lab.person("anna@example.org").await;
+    lab.person("ben@example.org").await;
+    lab.lock(anna).await;
+    let choice = lab.through_the_gate("anna@example.org").await;
+    let operation = lab.interrupted_unlock(&choice).await;
+    let bens = lab.through_the_gate("ben@example.org").await;
+
+    lab.write_back(false).await;
+    assert_eq!(lab.begin("ben@example.org").await.code(), "directory-unavailable");
+    let refused = lab.call("act", &bens.token(), json!({ "act": "reset" })).await;
+    assert_eq!(refused.code(), "directory-unavailable", "told before a password is typed");
+    let lab = lab.restarted().await;
+    lab.until_finished(operation).await;
+    assert_eq!(lab.sign_in(anna, OLD_PASSWORD).await, SignIn::In);
+
+    lab.write_back(true).await;
+    assert_eq!(lab.begin("ben@example.org").await.status, 201);
 }

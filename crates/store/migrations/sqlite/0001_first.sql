@@ -18,6 +18,7 @@ CREATE TABLE directory (
     kind          TEXT    NOT NULL CHECK (kind IN ('embedded', 'agent')),
     directory_key BLOB,             -- Ed25519, set by the first agent; signs the recipients
     recipients    TEXT,             -- the signed list, as the agent sent it
+    write_back    INTEGER NOT NULL DEFAULT 1, -- 0: nothing new is begun
     created_at    INTEGER NOT NULL,
     UNIQUE (tenant, name)
 );

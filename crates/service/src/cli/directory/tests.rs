@@ -213,7 +213,7 @@ async fn after_the_last_agent_is_removed_a_new_one_brings_its_own_keys() {
     assert!(lab.remove("nobody").await.is_err());
 
     let said = lab.remove(&old.agent.to_string()).await.unwrap();
-    assert!(said.contains("Restart the agents that are left"), "{said}");
+    assert!(said.contains("regain-agent dismiss"), "{said}");
     assert!(lab.stored().await.0.directory_key.is_some());
     let said = lab.remove("dc1").await.unwrap();
     assert!(said.contains("No agent is left"), "{said}");
