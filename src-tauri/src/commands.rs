@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use protocol::api::{Act, Reason};
+use protocol::api::{Act, Draws, Reason};
 use tauri::State;
 
 use crate::{AnyView, Controller, Refusal, Started, Typed, language};
@@ -21,9 +21,10 @@ pub(crate) async fn begin(
     user_id: String,
     reason: Reason,
     language: Option<String>,
+    draws: Draws,
 ) -> Result<AnyView, Refusal> {
     let language = language.unwrap_or_else(language::of_the_system);
-    app.begin(&user_id, reason, language).await
+    app.begin(&user_id, reason, language, draws).await
 }
 
 #[tauri::command]

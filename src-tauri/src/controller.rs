@@ -21,8 +21,7 @@ use bytes::Bytes;
 use password::NewPassword;
 use protocol::{
     api::{
-        Act, Begin, Call, ChangeUserId, ChooseAct, ChooseMethod, EnterCode, MethodKind, Nothing,
-        Reason,
+        Act, Begin, Call, ChangeUserId, ChooseAct, ChooseMethod, Draws, EnterCode, Nothing, Reason,
     },
     id::TenantId,
     problem::ProblemCode,
@@ -137,7 +136,8 @@ impl Controller {
         self.start_now().await
     }
 
-    /// Begins a recovery. `language` is for mails and plain texts.
+    /// Begins a recovery. `language` is for mails and plain texts; `draws` is what the pages can
+    /// draw.
     ///
     /// # Errors
     /// [`Refusal`], as with every call.
@@ -146,6 +146,7 @@ impl Controller {
         user_id: &str,
         reason: Reason,
         language: String,
+        draws: Draws,
     ) -> Result<AnyView, Refusal> {
         let user_id = UserIdText::parse(user_id).ok_or(ProblemCode::Malformed)?;
         let _turn = self.turn.lock().await;
@@ -162,7 +163,7 @@ impl Controller {
             proof_of_work: self.proof().await?,
             user_id,
             reason,
-            methods: vec![MethodKind::Email],
+            draws,
             language,
             tenant: self.policy.tenant,
         };

@@ -120,6 +120,13 @@ fn webkit(webview: &webkit2gtk::WebView) {
         true
     });
     bring_back(webview);
+    if let Some(context) = WebViewExt::context(webview) {
+        // One document, never gone back to: nothing is worth keeping.
+        webkit2gtk::WebContextExt::set_cache_model(
+            &context,
+            webkit2gtk::CacheModel::DocumentViewer,
+        );
+    }
     let Some(settings) = WebViewExt::settings(webview) else {
         return;
     };
@@ -135,6 +142,9 @@ fn webkit(webview: &webkit2gtk::WebView) {
     settings.set_enable_back_forward_navigation_gestures(false);
     settings.set_enable_caret_browsing(false);
     settings.set_enable_dns_prefetching(false);
+    settings.set_enable_page_cache(false);
+    // Still pages need no graphics processor, and start sooner without one.
+    settings.set_hardware_acceleration_policy(webkit2gtk::HardwareAccelerationPolicy::Never);
     settings.set_javascript_can_open_windows_automatically(false);
     settings.set_javascript_can_access_clipboard(false);
 }

@@ -20,6 +20,7 @@ use std::{
 use altcha::{Challenge, SolveChallengeOptions, solve_challenge};
 use anyhow::{Context as _, Result};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use protocol::api::Draws;
 use rand::{SeedableRng as _, rngs::StdRng};
 use recovery::Policy;
 use regain_service::{
@@ -241,7 +242,7 @@ async fn recover(port: u16, codes: &Codes, user_id: &str) -> Result<[Duration; 5
         "proof_of_work": solve(&start["challenge"])?,
         "user_id": user_id,
         "reason": "cant-sign-in",
-        "methods": ["email"],
+        "draws": Draws::everything(),
         "language": "en",
         "tenant": null,
     });

@@ -16,7 +16,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
-use protocol::api::{Act, Reason, Stage};
+use protocol::api::{Act, Draws, Reason, Stage};
 use regain::{
     AnyView, Controller, Mode, Patience, Policy, Refusal, Started, Typed, system_randomness,
 };
@@ -107,7 +107,7 @@ async fn unlock(policy: Policy, mailbox: &Mailbox, user_id: &str) -> Result<()> 
     if let Started::Unreachable { why, .. } = app.start().await {
         bail!("the service cannot be reached: {why:?}");
     }
-    let begun = app.begin(user_id, Reason::CantSignIn, "en".to_owned()).await;
+    let begun = app.begin(user_id, Reason::CantSignIn, "en".to_owned(), Draws::everything()).await;
     stage(begun)?;
     let code = mailbox.wait_for_newest_code(user_id)?;
     let mut view = app.enter_code(&Typed::new(code)).await;

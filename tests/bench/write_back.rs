@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, Mod, Scope};
 use password::NewPassword;
-use protocol::sealed::SealedPassword;
+use protocol::{api::Draws, sealed::SealedPassword};
 use rand::{SeedableRng as _, rngs::StdRng};
 use rustls::{
     ClientConfig, RootCertStore,
@@ -154,7 +154,7 @@ impl Recovery {
                 "proof_of_work": solve(&start["challenge"])?,
                 "user_id": organisation.user_id(person),
                 "reason": "cant-sign-in",
-                "methods": ["email"],
+                "draws": Draws::everything(),
                 "language": "en",
                 "tenant": null,
             }),

@@ -8,7 +8,7 @@ use altcha::{Challenge, SolveChallengeOptions, solve_challenge};
 use anyhow::{Context as _, Result, ensure};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use password::NewPassword;
-use protocol::sealed::SealedPassword;
+use protocol::{api::Draws, sealed::SealedPassword};
 use rand::{SeedableRng as _, rngs::StdRng};
 use serde_json::{Value, json};
 use tests::{
@@ -73,7 +73,7 @@ impl Client {
             "proof_of_work": solve(&start["challenge"])?,
             "user_id": user_id,
             "reason": "cant-sign-in",
-            "methods": ["email"],
+            "draws": Draws::everything(),
             "language": "en",
             "tenant": null,
         });

@@ -281,6 +281,7 @@ error-wrong-tenant = هذا التطبيق لجهة أخرى. اطلب المس�
 error-unavailable = الضغط علينا كبير. حاول بعد دقيقة
 error-internal = تعطّل شيء لدينا. حاول مرة أخرى أو اطلب المساعدة
 error-changed = تغيّر شيء في هذه الأثناء. انظر إلى هذه الصفحة مرة أخرى
+error-earlier-password = كلمة المرور التي كتبتها أولاً هي المعتمدة
 error-unreachable-offline = هذا الجهاز غير متصل. اتصل بشبكة ثم حاول مرة أخرى
 error-unreachable-proxy = وكيل شبكتك يمنعنا. جرّب شبكة أخرى
 error-unreachable-clock = تاريخ هذا الجهاز أو وقته خطأ. اضبطهما ثم حاول مرة أخرى

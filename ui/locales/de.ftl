@@ -275,6 +275,7 @@ error-wrong-tenant = Diese App gehört zu einer anderen Firma. Holen Sie Hilfe
 error-unavailable = Bei uns ist viel los. Versuchen Sie es in einer Minute
 error-internal = Bei uns ging etwas kaputt. Versuchen Sie es noch einmal oder holen Sie Hilfe
 error-changed = Inzwischen hat sich etwas geändert. Sehen Sie sich diese Seite noch einmal an
+error-earlier-password = Es gilt das Kennwort, das Sie zuerst eingegeben haben
 error-unreachable-offline = Dieses Gerät ist nicht online. Verbinden Sie es mit einem Netz und versuchen Sie es noch einmal
 error-unreachable-proxy = Der Proxy Ihres Netzes hält uns auf. Nehmen Sie ein anderes Netz
 error-unreachable-clock = Datum oder Uhrzeit dieses Geräts stimmen nicht. Stellen Sie beides richtig und versuchen Sie es noch einmal

@@ -276,6 +276,7 @@ error-wrong-tenant = This app belongs to another organisation. Get help
 error-unavailable = We are very busy. Try again in a minute
 error-internal = Something broke on our side. Try again, or get help
 error-changed = Something changed meanwhile. Look again at this page
+error-earlier-password = The password that you typed first is the one that counts
 error-unreachable-offline = This device is not online. Connect to a network, then try again
 error-unreachable-proxy = Your network’s proxy stops us. Try another network
 error-unreachable-clock = This device shows the wrong date or time. Set it right, then try again

@@ -270,8 +270,11 @@ export class Flow {
       case "method-not-offered":
       case "act-not-offered":
       case "key-reused":
-        this.errors = [{ key: "error-changed" }];
-        return this.#readAgain();
+        return this.#readAgain(
+          refusal.code === "wrong-stage" && field === "new-password"
+            ? "error-earlier-password"
+            : "error-changed",
+        );
       default: {
         const minutes = Math.max(1, Math.ceil((refusal.retry_after_s ?? 60) / 60));
         const own = refusal.code === "malformed" && field === "user-id";
@@ -284,10 +287,14 @@ export class Flow {
     }
   }
 
-  async #readAgain(): Promise<void> {
+  /** Reads how things stand; `because` says why, unless the page that follows says enough. */
+  async #readAgain(because?: "error-changed" | "error-earlier-password"): Promise<void> {
     try {
       const view = await this.#backend.watch(SIGN_OF_LIFE);
-      if (view.stage.name !== this.view?.stage.name) this.errors = [];
+      const moved = view.stage.name !== this.view?.stage.name;
+      // Two passwords were typed: which of them counts is nowhere else to be read.
+      const says = because === "error-earlier-password" || !moved;
+      if (because !== undefined || moved) this.errors = because && says ? [{ key: because }] : [];
       this.#show(view);
     } catch (thrown) {
       const refusal = asRefusal(thrown);

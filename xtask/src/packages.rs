@@ -36,7 +36,7 @@ pub(crate) struct Missing {
 }
 
 /// Finds out which of `wanted` are missing; refreshes the package lists when they know
-/// nothing of one of them.
+/// nothing of one of them, or are too old to install it.
 pub(crate) fn missing(children: &Children, wanted: &[&str]) -> Result<Option<Missing>> {
     if !exists("dpkg-query") || !exists("apt-get") {
         say("No apt-get here: going on without a look at the packages. What is needed:");
@@ -47,16 +47,16 @@ pub(crate) fn missing(children: &Children, wanted: &[&str]) -> Result<Option<Mis
     if absent.is_empty() {
         return Ok(None);
     }
-    if absent.iter().any(|name| available(name).is_none()) {
+    let mut names: Vec<String> = absent.iter().filter_map(|name| available(name)).collect();
+    if names.len() < absent.len() || !can_be_installed(&names) {
         let watch = Watch::start();
         say("Refreshing the package lists (about 10 s) ...");
         children.succeed(&mut apt_get(&["update", "--quiet=2"]))?;
         say(&format!("  done in {}", watch.words()));
-    }
-    let mut names = Vec::new();
-    for name in absent {
-        names
-            .push(available(name).with_context(|| format!("no package {name} is to be had here"))?);
+        let found = absent.iter().map(|name| {
+            available(name).with_context(|| format!("no package {name} is to be had here"))
+        });
+        names = found.collect::<Result<_>>()?;
     }
     let sizes = sizes(&names);
     Ok(Some(Missing { names, sizes }))
@@ -73,12 +73,7 @@ impl Missing {
         let watch = Watch::start();
         let mut command = apt_get(&["install", "--yes", "--quiet=2", "--no-install-recommends"]);
         command.args(&self.names);
-        let done = children.succeed(&mut command);
-        if done.is_err() {
-            // Lists that are too old name versions that are gone.
-            children.succeed(&mut apt_get(&["update", "--quiet=2"]))?;
-            children.succeed(&mut command)?;
-        }
+        children.succeed(&mut command)?;
         say(&format!("  packages installed in {}", watch.words()));
         Ok(())
     }
@@ -110,6 +105,13 @@ fn is_installed(name: &str) -> bool {
 /// The first of the names that the package lists have.
 fn available(name: &str) -> Option<String> {
     name.split('|').find(|name| show(name, "Version").is_some()).map(str::to_owned)
+}
+
+/// Whether apt-get, asked to pretend, finds a way: with lists that are too old it finds none.
+fn can_be_installed(names: &[String]) -> bool {
+    let mut arguments = vec!["install", "--simulate", "--no-install-recommends"];
+    arguments.extend(names.iter().map(String::as_str));
+    quiet("apt-get", &arguments).is_ok()
 }
 
 fn describe(name: &str) -> String {

@@ -2,9 +2,9 @@
 //! and says how it is. Generic over the directory, so that faults can be played to it.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::Duration,
@@ -14,6 +14,7 @@ use directory::Directory;
 use protocol::{
     agent::{HEARTBEAT_S, Order, Report},
     directory::ExternalId,
+    sealed::RecipientList,
 };
 use rand::rngs::StdRng;
 use secret_store::SecretStore;
@@ -30,7 +31,7 @@ use crate::{
     limits::Limits,
     link::{Ends, Link, Peer, ServiceTime, backoff},
     outbox::Outbox,
-    recipients,
+    recipients::{self, Recipients},
     synchronisation::Synchronisation,
     write_back::{Arrived, WriteBack},
 };
@@ -62,7 +63,10 @@ struct Shared<D> {
     limits: Arc<Limits>,
     synchronise: Arc<Notify>,
     is_reachable: AtomicBool,
+    /// The agents of this directory; a file that `regain-agent admit` changes too.
+    recipients: Mutex<Recipients>,
     recipients_expire_at: AtomicI64,
+    data_dir: PathBuf,
     enrolment: Enrolment,
     clock: Clock,
     permits: Arc<Semaphore>,
@@ -96,7 +100,9 @@ impl<D: Directory + 'static> Agent<D> {
     ) -> Result<Self, AgentError> {
         let enrolment = Enrolment::read(&config.agent.data_dir)?;
         let keys = Keys::read(secrets, enrolment.recipient_key)?;
-        let journal = open_journal(&config.agent.data_dir, &enrolment, &clock)?;
+        let data_dir = &config.agent.data_dir;
+        let journal = open_journal(data_dir, &enrolment, &clock)?;
+        let recipients = Recipients::read(data_dir)?;
         let client =
             enrolment::client(config.service.ca_file.as_deref()).map_err(AgentError::Client)?;
         let now = clock.unix_millis();
@@ -121,7 +127,9 @@ impl<D: Directory + 'static> Agent<D> {
             limits,
             synchronise: Arc::new(Notify::new()),
             is_reachable: AtomicBool::new(false),
+            recipients: Mutex::new(recipients),
             recipients_expire_at: AtomicI64::new(0),
+            data_dir: data_dir.clone(),
             enrolment: enrolment.clone(),
             clock: clock.clone(),
             permits: Arc::new(Semaphore::new(ORDERS as usize)),
@@ -224,6 +232,10 @@ impl<D: Directory + 'static> Agent<D> {
     }
 }
 
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn open_journal(
     data_dir: &Path,
     enrolment: &Enrolment,
@@ -235,16 +247,57 @@ fn open_journal(
 impl<D: Directory + 'static> Shared<D> {
     /// What is said after each connect.
     async fn greet(self: Arc<Self>) {
-        self.outbox.send(self.recipients()).await;
+        if let Some(list) = self.list() {
+            self.outbox.send(list).await;
+        }
         self.outbox.send(self.alive()).await;
         self.write_back.tell_unstored().await;
     }
 
-    fn recipients(&self) -> Report {
-        let list =
-            recipients::list(&self.enrolment, self.write_back.keys(), self.clock.unix_seconds());
+    /// The list that this agent signs now; none from one that was dismissed.
+    fn list(&self) -> Option<Report> {
+        let (keys, now) = (self.write_back.keys(), self.clock.unix_seconds());
+        let recipients = lock(&self.recipients);
+        self.write_back.has_others(recipients.has_others());
+        let list = recipients.list(&self.enrolment, keys, now)?;
         self.recipients_expire_at.store(list.expires_at, Ordering::Relaxed);
-        Report::Recipients(list)
+        Some(Report::Recipients(list))
+    }
+
+    /// Whether an administrator admitted or dismissed an agent here since the last look.
+    fn recipients_changed(&self) -> bool {
+        match Recipients::read(&self.data_dir) {
+            Ok(stored) => std::mem::replace(&mut *lock(&self.recipients), stored.clone()) != stored,
+            Err(error) => {
+                tracing::error!(%error, "the recipients cannot be read; keeping those known");
+                false
+            }
+        }
+    }
+
+    /// What another agent of this directory signed.
+    fn adopt(&self, list: &RecipientList) {
+        let of = (&self.enrolment, self.write_back.keys());
+        let changed = {
+            let mut recipients = lock(&self.recipients);
+            let changed = recipients.adopt(list, of, self.clock.unix_seconds());
+            if changed && let Err(error) = recipients.write(&self.data_dir) {
+                tracing::error!(%error, "the recipients cannot be stored");
+            }
+            changed
+        };
+        if changed {
+            tracing::info!(
+                epoch = list.epoch,
+                keys = list.keys.len(),
+                "the agents of this directory changed"
+            );
+            if self.list().is_none() {
+                tracing::error!(
+                    "this agent was taken off the list: passwords are not sealed for it any more"
+                );
+            }
+        }
     }
 
     fn alive(&self) -> Report {
@@ -288,6 +341,7 @@ impl<D: Directory + 'static> Peer for Arc<Shared<D>> {
                     let arrived = Arrived::at(arrival, *change, service_time);
                     shared.write_back.carry_out(arrived).await;
                 }
+                Order::Recipients(list) => shared.adopt(&list),
                 Order::Synchronise => shared.synchronise.notify_one(),
                 Order::Stored { operation } => shared.write_back.stored(operation).await,
             }
@@ -297,8 +351,8 @@ impl<D: Directory + 'static> Peer for Arc<Shared<D>> {
     fn heartbeat(&self) -> Vec<Report> {
         let expire_at = self.recipients_expire_at.load(Ordering::Relaxed);
         let mut reports = vec![self.alive()];
-        if recipients::is_due(expire_at, self.clock.unix_seconds()) {
-            reports.push(self.recipients());
+        if self.recipients_changed() || recipients::is_due(expire_at, self.clock.unix_seconds()) {
+            reports.extend(self.list());
         }
         reports
     }

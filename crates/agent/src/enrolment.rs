@@ -10,10 +10,11 @@ use std::{
 
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use protocol::{
+    admission::{Admission, JoinRequest},
     agent::{Enrol, Enrolled, EnrolmentCode},
     bytes::Bytes,
     id::{AgentId, DirectoryId, KeyId, TenantId},
-    sealed::OpeningKey,
+    sealed::{OpeningKey, SealError},
 };
 use rand::CryptoRng;
 use secret_store::{Kind, SecretStore, SecretStoreError};
@@ -24,6 +25,7 @@ use zeroize::Zeroizing;
 use crate::{
     clock::Clock,
     config::{Config, Secrets, is_acceptable_origin},
+    recipients::Recipients,
 };
 
 const FILE: &str = "enrolment.json";
@@ -48,8 +50,6 @@ pub struct Enrolment {
     pub link_key: Bytes,
     /// Names the agent's key for sealed passwords.
     pub recipient_key: KeyId,
-    /// The epoch of the list of recipients: rises when the keys on it change.
-    pub epoch: u32,
 }
 
 /// The agent's private keys. Wiped on drop.
@@ -64,12 +64,14 @@ pub struct Keys {
 
 /// Which keys an enrolment brings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bring {
+pub enum Bring<'a> {
     /// Those in the secret store; only missing ones are made. So an enrolment whose answer was
     /// lost is repeated with a fresh code.
     Kept,
     /// New ones in their place, after the agent was removed in the service.
     New,
+    /// The directory's key from its first agent, and kept ones of its own.
+    Admitted(&'a Admission),
 }
 
 /// Why the agent is not, or cannot be, enrolled.
@@ -107,6 +109,11 @@ pub enum EnrolmentError {
         "{0} did not prove the key that the code names: somebody stands between agent and service; no enrolment was stored"
     )]
     WrongKey(String),
+    /// What another agent gave is not for this one.
+    #[error(
+        "the admission is of no use here ({0}): it is for another request, was changed, or is older than a day; make one with: regain-agent admit, from this machine's regain-agent join-request"
+    )]
+    Admission(SealError),
     /// A file cannot be read, written or understood.
     #[error("{path}: {cause}", path = path.display())]
     File {
@@ -134,7 +141,7 @@ impl Enrolment {
         config: &Config,
         code: &str,
         secrets: &SecretStore,
-        bring: Bring,
+        bring: Bring<'_>,
         clock: &Clock,
         rng: &mut (impl CryptoRng + Send),
     ) -> Result<Self, EnrolmentError> {
@@ -167,9 +174,16 @@ impl Enrolment {
             origin: code.origin,
             link_key: enrolled.link_key,
             recipient_key,
-            epoch: 1,
         };
-        enrolment.write(&path)?;
+        let data_dir = &config.agent.data_dir;
+        match bring {
+            Bring::Admitted(admission) => {
+                Recipients::of(&admission.recipients, recipient_key).write(data_dir)?;
+            }
+            Bring::New => Recipients::default().write(data_dir)?,
+            Bring::Kept => {}
+        }
+        write_private(&path, &enrolment)?;
         Ok(enrolment)
     }
 
@@ -197,37 +211,38 @@ impl Enrolment {
     pub fn link_key(&self) -> Option<VerifyingKey> {
         VerifyingKey::from_bytes(&self.link_key.array()?).ok()
     }
+}
 
-    fn write(&self, path: &Path) -> Result<(), EnrolmentError> {
-        let failed = |cause: std::io::Error| EnrolmentError::File {
-            path: path.to_owned(),
-            cause: cause.to_string(),
-        };
-        let text = serde_json::to_string_pretty(self).map_err(|error| failed(error.into()))?;
-        let new = path.with_extension("new");
-        let mut options = std::fs::OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let written = options.open(&new).and_then(|mut file| {
-            file.write_all(text.as_bytes())?;
-            file.sync_all()
-        });
-        written.and_then(|()| std::fs::rename(&new, path)).map_err(failed)
-    }
+/// Puts a small file in its place as a whole, for its owner alone.
+pub(crate) fn write_private(path: &Path, content: &impl Serialize) -> Result<(), EnrolmentError> {
+    let failed = |cause: std::io::Error| EnrolmentError::File {
+        path: path.to_owned(),
+        cause: cause.to_string(),
+    };
+    let text = serde_json::to_string_pretty(content).map_err(|error| failed(error.into()))?;
+    let new = path.with_extension("new");
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options.open(&new).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    });
+    written.and_then(|()| std::fs::rename(&new, path)).map_err(failed)
 }
 
 impl Keys {
     /// Reads the keys; makes and keeps those that are missing, malformed or to be new.
     fn make(
         secrets: &SecretStore,
-        bring: Bring,
+        bring: Bring<'_>,
         clock: &Clock,
         rng: &mut impl CryptoRng,
     ) -> Result<Self, EnrolmentError> {
         let kept = |name: &str, length: usize| -> Result<_, SecretStoreError> {
             let secret = secrets.get(name)?;
-            Ok(secret.filter(|secret| bring == Bring::Kept && secret.len() == length))
+            Ok(secret.filter(|secret| bring != Bring::New && secret.len() == length))
         };
         let mut recipient_is_new = false;
         for name in [IDENTITY, DIRECTORY, RECIPIENT] {
@@ -247,7 +262,26 @@ impl Keys {
             secrets.set(RECIPIENT_ID, id.0.as_bytes())?;
             id
         };
-        Self::read(secrets, id)
+        let keys = Self::read(secrets, id)?;
+        let Bring::Admitted(admission) = bring else {
+            return Ok(keys);
+        };
+        let opened = admission.open(&keys.recipient, clock.unix_seconds());
+        let directory = opened.map_err(EnrolmentError::Admission)?;
+        secrets.set(DIRECTORY, Zeroizing::new(directory.to_bytes()).as_ref())?;
+        Ok(Self { directory, ..keys })
+    }
+
+    /// What this agent asks another one of the same directory with. Makes and keeps its keys.
+    ///
+    /// # Errors
+    /// When they cannot be kept.
+    pub fn join_request(
+        secrets: &SecretStore,
+        clock: &Clock,
+        rng: &mut impl CryptoRng,
+    ) -> Result<JoinRequest, EnrolmentError> {
+        Ok(JoinRequest(Self::make(secrets, Bring::Kept, clock, rng)?.recipient.public()))
     }
 
     /// Reads the keys.

@@ -10,6 +10,7 @@ use std::{
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 use directory::active_directory::{ActiveDirectory, Forests, Settings, Trust};
+use protocol::admission::{Admission, JoinRequest};
 use rand::{
     SeedableRng,
     rngs::{StdRng, SysRng},
@@ -19,7 +20,8 @@ use regain_agent::{
     clock::Clock,
     config::{ActiveDirectorySection, Config, LogFormat},
     doctor::{self, Verdict},
-    enrolment::{Bring, Enrolment, open_secrets},
+    enrolment::{Bring, Enrolment, Keys, open_secrets},
+    recipients::Recipients,
 };
 use tracing_subscriber::EnvFilter;
 
@@ -41,8 +43,31 @@ enum Verb {
         code: Option<String>,
         /// Make new keys in place of the kept ones. The service takes them after
         /// `regain-service directory remove-agent`.
-        #[arg(long)]
+        #[arg(long, conflicts_with = "admission")]
         new_keys: bool,
+        /// For a second agent of a directory: what `regain-agent admit` printed at the first.
+        #[arg(long, value_name = "TEXT")]
+        admission: Option<String>,
+    },
+    /// Print what a further agent of a directory asks the first one with. No secret.
+    JoinRequest {
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Let a further agent of this directory in: prints its admission, which holds the
+    /// directory's key for that agent alone.
+    Admit {
+        #[command(flatten)]
+        common: Common,
+        /// What `regain-agent join-request` printed on the other machine.
+        request: String,
+    },
+    /// Take another agent's key off the list, so that no password is sealed for it any more.
+    Dismiss {
+        #[command(flatten)]
+        common: Common,
+        /// The fingerprint that `regain-agent admit` showed.
+        fingerprint: String,
     },
     /// Serve until told to stop.
     Run {
@@ -78,7 +103,12 @@ fn main() -> ExitCode {
 
 fn start(verb: Verb) -> Result<ExitCode> {
     let common = match &verb {
-        Verb::Enrol { common, .. } | Verb::Run { common } | Verb::Doctor { common } => common,
+        Verb::Enrol { common, .. }
+        | Verb::JoinRequest { common }
+        | Verb::Admit { common, .. }
+        | Verb::Dismiss { common, .. }
+        | Verb::Run { common }
+        | Verb::Doctor { common } => common,
     };
     let config = Config::load(&common.config, &common.overrides)?;
     start_log(&config)?;
@@ -88,16 +118,77 @@ fn start(verb: Verb) -> Result<ExitCode> {
         .build()
         .context("starting the runtime")?;
     match verb {
-        Verb::Enrol { code, new_keys, .. } => {
-            let bring = if new_keys { Bring::New } else { Bring::Kept };
+        Verb::Enrol { code, new_keys, admission, .. } => {
+            let admission = admission.as_deref().map(read_admission).transpose()?;
+            let bring = match &admission {
+                Some(admission) => Bring::Admitted(admission),
+                None if new_keys => Bring::New,
+                None => Bring::Kept,
+            };
             runtime.block_on(enrol(&config, code, bring))
         }
+        Verb::JoinRequest { .. } => ask_to_join(&config),
+        Verb::Admit { request, .. } => admit(&config, &request),
+        Verb::Dismiss { fingerprint, .. } => dismiss(&config, &fingerprint),
         Verb::Run { .. } => runtime.block_on(run(&config)),
         Verb::Doctor { .. } => runtime.block_on(diagnose(&config)),
     }
 }
 
-async fn enrol(config: &Config, code: Option<String>, bring: Bring) -> Result<ExitCode> {
+fn read_admission(text: &str) -> Result<Admission> {
+    Admission::parse(text).context("--admission: this is not what regain-agent admit printed")
+}
+
+fn ask_to_join(config: &Config) -> Result<ExitCode> {
+    let secrets = open_secrets(config)?;
+    let request = Keys::join_request(&secrets, &Clock::system(), &mut randomness()?)?;
+    say(&format!(
+        "{}\n\nOn the machine of this directory's first agent: regain-agent admit --config FILE \
+         REQUEST\nIt must show the fingerprint {}.",
+        request.to_text(),
+        request.fingerprint()
+    ))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn admit(config: &Config, request: &str) -> Result<ExitCode> {
+    let request = JoinRequest::parse(request)
+        .context("this is not what regain-agent join-request printed")?;
+    let (enrolment, keys) = enrolled(config)?;
+    let admission = Recipients::admit(
+        &config.agent.data_dir,
+        &request,
+        (&enrolment, &keys),
+        Clock::system().unix_seconds(),
+        &mut randomness()?,
+    )?;
+    say(&format!(
+        "{}\n\nFor the agent with the fingerprint {}, and no other, within a day. There: \
+         regain-agent enrol --config FILE --admission TEXT CODE\nTo take it back: regain-agent \
+         dismiss --config FILE {}",
+        admission.to_text(),
+        request.fingerprint(),
+        request.fingerprint()
+    ))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn dismiss(config: &Config, fingerprint: &str) -> Result<ExitCode> {
+    enrolled(config)?;
+    if !Recipients::dismiss(&config.agent.data_dir, fingerprint)? {
+        anyhow::bail!("no other agent has the fingerprint {fingerprint}");
+    }
+    say("Taken off the list. Cut its link too: regain-service directory remove-agent")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn enrolled(config: &Config) -> Result<(Enrolment, Keys)> {
+    let enrolment = Enrolment::read(&config.agent.data_dir)?;
+    let keys = Keys::read(&open_secrets(config)?, enrolment.recipient_key)?;
+    Ok((enrolment, keys))
+}
+
+async fn enrol(config: &Config, code: Option<String>, bring: Bring<'_>) -> Result<ExitCode> {
     let code = match code {
         Some(code) if code != "-" => code,
         Some(_) | None => {

@@ -1,23 +1,191 @@
-//! The list of who may open new passwords: this agent's key, signed by the directory's own key
-//! and renewed before it runs out. The epoch rises when the keys change, not when the same list
-//! is signed for another day: what was sealed for it stays good.
+//! Who may open new passwords: this agent's key and those of the directory's other agents,
+//! signed by the directory's own key and renewed before it runs out. The epoch rises when the
+//! keys change, not when the same list is signed for another day: what was sealed for it stays
+//! good.
+//!
+//! Keys join by an administrator at an agent (`admit`) and reach the other agents as a signed
+//! list; the service can carry a list and not change it.
 
-use protocol::sealed::RecipientList;
+use std::path::{Path, PathBuf};
 
-use crate::enrolment::{Enrolment, Keys};
+use protocol::{
+    admission::{Admission, JoinRequest},
+    id::KeyId,
+    sealed::{RecipientKey, RecipientList, SealError, SealedPassword},
+};
+use rand::CryptoRng;
+use serde::{Deserialize, Serialize};
 
+use crate::enrolment::{Enrolment, EnrolmentError, Keys, write_private};
+
+const FILE: &str = "recipients.json";
 const GOOD_FOR_SECONDS: i64 = 24 * 3600;
 const RENEWED_BEFORE_SECONDS: i64 = 12 * 3600;
 
-/// The list as of now.
-pub fn list(enrolment: &Enrolment, keys: &Keys, unix_seconds: i64) -> RecipientList {
-    RecipientList::sign(
-        enrolment.directory,
-        enrolment.epoch,
-        unix_seconds.saturating_add(GOOD_FOR_SECONDS),
-        vec![keys.recipient.public()],
-        &keys.directory,
-    )
+/// The recipients besides this agent. A file of its own: it changes while the agent runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipients {
+    epoch: u32,
+    others: Vec<RecipientKey>,
+    /// Another agent's administrator took this agent off the list.
+    #[serde(default)]
+    dismissed: bool,
+}
+
+/// Why no agent is let in.
+#[derive(Debug, thiserror::Error)]
+pub enum AdmitError {
+    /// Sixteen is the most.
+    #[error("a directory has at most {} agents", SealedPassword::MAX_RECIPIENTS)]
+    TooMany,
+    /// Its key is none.
+    #[error("this request holds no usable key: make it anew with regain-agent join-request")]
+    Request(#[from] SealError),
+    /// The file cannot be written.
+    #[error(transparent)]
+    File(#[from] EnrolmentError),
+}
+
+impl Default for Recipients {
+    /// This agent alone.
+    fn default() -> Self {
+        Self { epoch: 1, others: Vec::new(), dismissed: false }
+    }
+}
+
+impl Recipients {
+    /// Reads them; this agent alone where nothing is stored.
+    ///
+    /// # Errors
+    /// [`EnrolmentError::File`].
+    pub fn read(data_dir: &Path) -> Result<Self, EnrolmentError> {
+        let path = path(data_dir);
+        let failed = |cause: String| EnrolmentError::File { path: path.clone(), cause };
+        match std::fs::read(&path) {
+            Ok(json) => serde_json::from_slice(&json).map_err(|error| failed(error.to_string())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(failed(error.to_string())),
+        }
+    }
+
+    /// Those of a list that this agent got with its admission.
+    pub fn of(list: &RecipientList, own: KeyId) -> Self {
+        let others = list.keys.iter().filter(|key| key.id != own).cloned().collect();
+        Self { epoch: list.epoch, others, dismissed: false }
+    }
+
+    /// Stores them.
+    ///
+    /// # Errors
+    /// [`EnrolmentError::File`].
+    pub fn write(&self, data_dir: &Path) -> Result<(), EnrolmentError> {
+        write_private(&path(data_dir), self)
+    }
+
+    /// Whether there are other agents, one of which may have written.
+    pub fn has_others(&self) -> bool {
+        !self.others.is_empty()
+    }
+
+    /// The list as of now; `None` from an agent that was taken off it.
+    pub fn list(
+        &self,
+        enrolment: &Enrolment,
+        keys: &Keys,
+        unix_seconds: i64,
+    ) -> Option<RecipientList> {
+        if self.dismissed {
+            return None;
+        }
+        let mut all = self.others.clone();
+        all.push(keys.recipient.public());
+        // Every agent signs the same list.
+        all.sort_by_key(|key| key.id.0);
+        let expires_at = unix_seconds.saturating_add(GOOD_FOR_SECONDS);
+        let list =
+            RecipientList::sign(enrolment.directory, self.epoch, expires_at, all, &keys.directory);
+        Some(list)
+    }
+
+    /// Lets another agent in, and stores that.
+    ///
+    /// # Errors
+    /// [`AdmitError`]; then nothing is stored.
+    pub fn admit(
+        data_dir: &Path,
+        request: &JoinRequest,
+        (enrolment, keys): (&Enrolment, &Keys),
+        unix_seconds: i64,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Admission, AdmitError> {
+        let mut recipients = Self::read(data_dir)?;
+        if recipients.others.len() + 1 >= SealedPassword::MAX_RECIPIENTS {
+            return Err(AdmitError::TooMany);
+        }
+        recipients.others.retain(|key| key.id != request.0.id);
+        recipients.others.push(request.0.clone());
+        recipients.epoch += 1;
+        recipients.dismissed = false;
+        let list =
+            recipients.list(enrolment, keys, unix_seconds).ok_or(SealError::BadRecipients)?;
+        let admission = Admission::seal(request, &keys.directory, list, rng)?;
+        recipients.write(data_dir)?;
+        Ok(admission)
+    }
+
+    /// Takes an agent's key off the list, and stores that. `false` when it was not on it.
+    ///
+    /// # Errors
+    /// [`EnrolmentError::File`].
+    pub fn dismiss(data_dir: &Path, fingerprint: &str) -> Result<bool, EnrolmentError> {
+        let mut recipients = Self::read(data_dir)?;
+        let before = recipients.others.len();
+        recipients.others.retain(|other| JoinRequest(other.clone()).fingerprint() != fingerprint);
+        let was_there = recipients.others.len() < before;
+        if was_there {
+            recipients.epoch += 1;
+            recipients.write(data_dir)?;
+        }
+        Ok(was_there)
+    }
+
+    /// Takes over what another agent says, if the directory's key signed it. `true` when that
+    /// changed anything: the caller stores it.
+    pub fn adopt(
+        &mut self,
+        list: &RecipientList,
+        (enrolment, keys): (&Enrolment, &Keys),
+        unix_seconds: i64,
+    ) -> bool {
+        let ours = list.directory == enrolment.directory
+            && list.directory_key.0 == keys.directory.verifying_key().as_bytes()
+            && list.verify(unix_seconds);
+        if !ours || list.epoch < self.epoch {
+            return false;
+        }
+        let own = keys.recipient.id;
+        let mut said = Self::of(list, own);
+        said.dismissed = !list.keys.iter().any(|key| key.id == own);
+        if list.epoch == self.epoch {
+            // Two administrators at two agents at once: both of what they said.
+            let missing: Vec<_> =
+                said.others.into_iter().filter(|key| !self.others.contains(key)).collect();
+            if missing.is_empty() {
+                return false;
+            }
+            self.others.extend(missing);
+            self.epoch += 1;
+            return true;
+        }
+        let changed = *self != said;
+        *self = said;
+        changed
+    }
+}
+
+fn path(data_dir: &Path) -> PathBuf {
+    data_dir.join(FILE)
 }
 
 /// Whether a list that was sent should be sent anew.
@@ -30,35 +198,129 @@ mod tests {
     use ed25519_dalek::SigningKey;
     use protocol::{
         bytes::Bytes,
-        id::{AgentId, DirectoryId, KeyId, TenantId},
+        id::{AgentId, DirectoryId, TenantId},
         sealed::OpeningKey,
     };
+    use rand::{SeedableRng, rngs::StdRng};
     use uuid::Uuid;
 
     use super::*;
 
+    const NOW: i64 = 1_000;
+
+    struct OneAgent {
+        enrolment: Enrolment,
+        keys: Keys,
+        folder: tempfile::TempDir,
+    }
+
+    impl OneAgent {
+        fn new(number: u8) -> Self {
+            let recipient_key = KeyId(Uuid::from_u128(number.into()));
+            let enrolment = Enrolment {
+                agent: AgentId(Uuid::from_u128(number.into())),
+                tenant: TenantId(Uuid::from_u128(2)),
+                directory: DirectoryId(Uuid::from_u128(3)),
+                origin: "https://reset.example.org".to_owned(),
+                link_key: Bytes(vec![0; 32]),
+                recipient_key,
+            };
+            let keys = Keys {
+                identity: SigningKey::from_bytes(&[number; 32]),
+                directory: SigningKey::from_bytes(&[99; 32]),
+                recipient: OpeningKey::derive(recipient_key, &[number; 32]),
+            };
+            Self { enrolment, keys, folder: tempfile::tempdir().unwrap() }
+        }
+
+        fn recipients(&self) -> Recipients {
+            Recipients::read(self.folder.path()).unwrap()
+        }
+
+        fn list(&self) -> RecipientList {
+            self.recipients().list(&self.enrolment, &self.keys, NOW).unwrap()
+        }
+
+        fn admit(&self, other: &Self) -> Admission {
+            let request = JoinRequest(other.keys.recipient.public());
+            let of = (&self.enrolment, &self.keys);
+            let mut rng = StdRng::seed_from_u64(1);
+            Recipients::admit(self.folder.path(), &request, of, NOW, &mut rng).unwrap()
+        }
+
+        fn hear(&self, list: &RecipientList) -> bool {
+            let mut recipients = self.recipients();
+            let changed = recipients.adopt(list, (&self.enrolment, &self.keys), NOW);
+            recipients.write(self.folder.path()).unwrap();
+            changed
+        }
+    }
+
     #[test]
     fn a_list_is_signed_by_the_directory_and_renewed_in_time() {
-        let recipient_key = KeyId(Uuid::from_u128(4));
-        let enrolment = Enrolment {
-            agent: AgentId(Uuid::from_u128(1)),
-            tenant: TenantId(Uuid::from_u128(2)),
-            directory: DirectoryId(Uuid::from_u128(3)),
-            origin: "https://reset.example.org".to_owned(),
-            link_key: Bytes(vec![0; 32]),
-            recipient_key,
-            epoch: 1,
-        };
-        let keys = Keys {
-            identity: SigningKey::from_bytes(&[1; 32]),
-            directory: SigningKey::from_bytes(&[2; 32]),
-            recipient: OpeningKey::derive(recipient_key, &[3; 32]),
-        };
-        let list = list(&enrolment, &keys, 1_000);
-        assert!(list.verify(1_000 + GOOD_FOR_SECONDS - 1));
-        assert!(!list.verify(1_000 + GOOD_FOR_SECONDS));
-        assert_eq!(list.keys, [keys.recipient.public()]);
-        assert!(!is_due(list.expires_at, 1_000 + RENEWED_BEFORE_SECONDS));
-        assert!(is_due(list.expires_at, 1_001 + RENEWED_BEFORE_SECONDS));
+        let agent = OneAgent::new(1);
+        let list = agent.list();
+        assert!(list.verify(NOW + GOOD_FOR_SECONDS - 1));
+        assert!(!list.verify(NOW + GOOD_FOR_SECONDS));
+        assert_eq!(list.keys, [agent.keys.recipient.public()]);
+        assert!(!is_due(list.expires_at, NOW + RENEWED_BEFORE_SECONDS));
+        assert!(is_due(list.expires_at, NOW + 1 + RENEWED_BEFORE_SECONDS));
+    }
+
+    #[test]
+    fn who_is_admitted_is_on_every_agents_list() {
+        let [first, second, third] = [1, 2, 3].map(OneAgent::new);
+        let admission = first.admit(&second);
+        assert!(admission.open(&second.keys.recipient, NOW).is_ok());
+        let given = Recipients::of(&admission.recipients, second.keys.recipient.id);
+        given.write(second.folder.path()).unwrap();
+        assert_eq!(first.list(), second.list());
+
+        third.hear(&second.list());
+        assert!(third.recipients().list(&third.enrolment, &third.keys, NOW).is_none(), "not on it");
+        second.admit(&third);
+        assert!(third.hear(&second.list()) && first.hear(&second.list()));
+        assert_eq!((first.list(), third.list()), (second.list(), second.list()));
+        assert!(!first.hear(&third.list()), "nothing new");
+    }
+
+    #[test]
+    fn an_old_list_or_a_strangers_changes_nothing() {
+        let [first, second] = [1, 2].map(OneAgent::new);
+        let alone = first.list();
+        first.admit(&second);
+        assert!(!first.hear(&alone), "an older one");
+        let mut stranger = OneAgent::new(4);
+        stranger.keys.directory = SigningKey::from_bytes(&[66; 32]);
+        stranger.admit(&second);
+        stranger.admit(&OneAgent::new(5));
+        assert!(!first.hear(&stranger.list()), "signed by another key");
+        assert_eq!(first.list().keys.len(), 2);
+    }
+
+    #[test]
+    fn two_admitted_at_once_are_both_on_the_list() {
+        let [first, second, third, fourth] = [1, 2, 3, 4].map(OneAgent::new);
+        first.admit(&second);
+        second.hear(&first.list());
+        first.admit(&third);
+        second.admit(&fourth);
+        let (of_first, of_second) = (first.list(), second.list());
+        assert!(first.hear(&of_second) && second.hear(&of_first));
+        assert_eq!(first.list(), second.list());
+        assert_eq!(first.list().keys.len(), 4);
+    }
+
+    #[test]
+    fn who_is_dismissed_signs_no_list_any_more() {
+        let [first, second] = [1, 2].map(OneAgent::new);
+        first.admit(&second);
+        second.hear(&first.list());
+        let fingerprint = JoinRequest(second.keys.recipient.public()).fingerprint();
+        assert!(Recipients::dismiss(first.folder.path(), &fingerprint).unwrap());
+        assert!(!Recipients::dismiss(first.folder.path(), &fingerprint).unwrap());
+        assert!(second.hear(&first.list()));
+        assert!(second.recipients().list(&second.enrolment, &second.keys, NOW).is_none());
+        assert_eq!(first.list().keys.len(), 1);
     }
 }

@@ -4,7 +4,10 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -49,6 +52,8 @@ pub(crate) struct WriteBack<D> {
     tenant: TenantId,
     clock: Clock,
     started: Instant,
+    /// Other agents may have been given the same operation.
+    has_others: AtomicBool,
     in_flight: Mutex<HashSet<OperationId>>,
     accounts: Mutex<HashMap<ExternalId, Arc<tokio::sync::Mutex<()>>>>,
     /// The journal failed: the agent must end.
@@ -115,6 +120,7 @@ impl<D: Directory> WriteBack<D> {
             tenant,
             clock,
             started: Instant::now(),
+            has_others: AtomicBool::new(false),
             in_flight: Mutex::default(),
             accounts: Mutex::default(),
             broken: Notify::new(),
@@ -124,6 +130,11 @@ impl<D: Directory> WriteBack<D> {
     /// The keys, for the list of recipients and the link.
     pub(crate) fn keys(&self) -> &Keys {
         &self.keys
+    }
+
+    /// Whether this directory has other agents.
+    pub(crate) fn has_others(&self, others: bool) {
+        self.has_others.store(others, Ordering::Relaxed);
     }
 
     /// Carries out an order and reports what became of it. A repetition is answered from the
@@ -201,16 +212,37 @@ impl<D: Directory> WriteBack<D> {
             return Err(error);
         }
         let begun = Instant::now();
-        let outcome = match &allowed {
-            Allowed::Unlock => self.directory.unlock(account, fence).await,
-            Allowed::Reset(password) => self.directory.reset(account, password, fence).await,
-        };
-        match outcome {
-            Outcome::Done | Outcome::NotDone { .. } => self.conclude(*operation, outcome).await,
+        match self.write(&intent, &allowed, arrived.change.handed_before).await {
+            outcome @ (Outcome::Done | Outcome::NotDone { .. }) => {
+                self.conclude(*operation, outcome).await
+            }
             Outcome::NotKnown => {
                 self.find_out(*operation, &intent, allowed.password(), begun).await
             }
         }
+    }
+
+    /// Writes once. An operation that another agent may have written already is looked at
+    /// first; and where the values read before are gone, it may have been that agent.
+    async fn write(&self, intent: &Intent, allowed: &Allowed, handed_before: bool) -> Outcome {
+        let Intent { account, fence, .. } = intent;
+        let look = || self.directory.resolve(account, allowed.password(), fence);
+        if handed_before {
+            match look().await {
+                Outcome::NotDone { .. } => {}
+                seen @ (Outcome::Done | Outcome::NotKnown) => return seen,
+            }
+        }
+        let outcome = match allowed {
+            Allowed::Unlock => self.directory.unlock(account, fence).await,
+            Allowed::Reset(password) => self.directory.reset(account, password, fence).await,
+        };
+        let overtaken = outcome == Outcome::NotDone { reason: NotDone::Changed };
+        let perhaps_ours = handed_before || self.has_others.load(Ordering::Relaxed);
+        if overtaken && perhaps_ours && look().await == Outcome::Done {
+            return Outcome::Done;
+        }
+        outcome
     }
 
     /// What must hold before anything is begun: the order lives, its password opens, the hour

@@ -340,7 +340,7 @@ impl Place {
     async fn enrol_with(
         &self,
         code: &EnrolmentCode,
-        bring: Bring,
+        bring: Bring<'_>,
     ) -> Result<Enrolment, EnrolmentError> {
         let secrets = open_secrets(&self.config)?;
         let mut rng = StdRng::try_from_rng(&mut rand::rngs::SysRng).unwrap();
@@ -387,6 +387,7 @@ fn unlock(operation: OperationId) -> Order {
         act: ChangeAct::Unlock,
         fence: fence(),
         expires_at_ms: Clock::system().unix_millis() + 60_000,
+        handed_before: false,
     }))
 }
 
@@ -434,6 +435,7 @@ async fn an_enrolled_agent_says_who_it_is_and_carries_out_orders() {
         act: ChangeAct::Reset { sealed, expires_at },
         fence: fence(),
         expires_at_ms: Clock::system().unix_millis() + 60_000,
+        handed_before: false,
     }));
     for _ in 0..2 {
         end.order(&reset).await;

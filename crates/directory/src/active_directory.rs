@@ -12,6 +12,7 @@ mod domain;
 mod entry;
 mod examination;
 mod forests;
+mod just_read;
 mod listing;
 mod policy;
 mod refusal;
@@ -35,6 +36,7 @@ use self::{
     account::{Circumstances, Values},
     connection::{Controller, Login, Session},
     entry::Entry,
+    just_read::{JustRead, Reading},
     refusal::Typed,
     write::UnicodePwd,
     writers::{Controllers, Read},
@@ -115,6 +117,7 @@ pub struct ActiveDirectory {
     /// Resets whose password was tried once and not accepted: never tried again, so that
     /// finding out does not lock the person's account.
     disproved: Mutex<VecDeque<(ExternalId, u32)>>,
+    just_read: JustRead,
 }
 
 impl ActiveDirectory {
@@ -152,6 +155,7 @@ impl ActiveDirectory {
             email_attribute: settings.email_attribute,
             now: settings.now,
             disproved: Mutex::default(),
+            just_read: JustRead::default(),
         })
     }
 
@@ -159,6 +163,9 @@ impl ActiveDirectory {
     /// values of the fence.
     async fn before_write(&self, account: &ExternalId, fence: &Fence) -> Result<Target, NotDone> {
         let controller = self.controller_of(fence).await?;
+        if let Some(Reading { session, dn, entry }) = self.just_read.take(account, fence) {
+            return Ok(Target { controller, session, dn, entry });
+        }
         let dn = account::base_of(account).ok_or(NotDone::NoAccount)?;
         let read = controller.read(&dn, account::LIVE).await;
         let (session, entry) = read.map_err(|fault| told(&controller, &fault))?;
@@ -374,7 +381,12 @@ impl Directory for ActiveDirectory {
             offers_policy_hints: domain.policy_hints.is_some(),
             unix_seconds: (self.now)(),
         };
-        Ok(account::status(&entry, circumstances))
+        let status = account::status(&entry, circumstances);
+        if !status.protected && !domain.is_read_only {
+            let reading = Reading { session, dn, entry };
+            self.just_read.keep(account.clone(), status.fence.clone(), reading);
+        }
+        Ok(status)
     }
 
     async fn unlock(&self, account: &ExternalId, fence: &Fence) -> Outcome {

@@ -354,6 +354,9 @@ pub enum Order {
     },
     /// Change one account. Answered by [`Report::Outcome`].
     Change(Box<Change>),
+    /// The list of recipients that another agent of this directory sent. Counts only if the
+    /// directory's own key signed it.
+    Recipients(RecipientList),
     /// Send the accounts, all of them. Answered by [`Report::Accounts`] pages.
     Synchronise,
     /// The outcome of this operation is stored; the journal may forget it after its time.
@@ -379,6 +382,10 @@ pub struct Change {
     /// its monotonic clock from the time exchange of the connection: what was held up on the
     /// way lives no longer for it.
     pub expires_at_ms: u64,
+    /// Whether an agent had it before: that one may have written, so who gets it now looks
+    /// first.
+    #[serde(default)]
+    pub handed_before: bool,
 }
 
 /// What to do to an account.

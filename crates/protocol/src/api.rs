@@ -14,7 +14,7 @@ use crate::{
     directory::NotDone,
     id::TenantId,
     sealed::{Binding, RecipientList, SealedPassword},
-    text::{CodeText, UserIdText},
+    text::{CodeText, NameList, UserIdText},
 };
 
 /// Answer of `GET /api/v1/start`: all that a client needs before anybody typed anything.
@@ -66,12 +66,42 @@ pub struct Begin {
     pub user_id: UserIdText,
     /// "I can't sign in" or "It's my first day here": wording, never a right.
     pub reason: Reason,
-    /// The methods this client can draw; others are never offered to it.
-    pub methods: Vec<MethodKind>,
+    /// What this client can draw; nothing else is ever offered to it.
+    pub draws: Draws,
     /// BCP 47 language for mails and plain texts.
     pub language: String,
     /// The tenant the app was rolled out for; a mismatch is refused.
     pub tenant: Option<TenantId>,
+}
+
+/// What a client can draw, by name. A name that the service does not know is skipped: the client
+/// is the newer one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Draws {
+    /// Names of [`MethodKind`].
+    pub methods: NameList,
+    /// Names of [`Stage`].
+    pub stages: NameList,
+}
+
+impl Draws {
+    /// All that this version of the protocol has.
+    pub fn everything() -> Self {
+        let stages = [
+            "choose-method",
+            "enter-code",
+            "checking",
+            "choice",
+            "new-password",
+            "working",
+            "done",
+            "not-done",
+            "not-known",
+            "ended",
+        ];
+        Self { methods: NameList::of(&["email"]), stages: NameList::of(&stages) }
+    }
 }
 
 /// Why the person is here.

@@ -5,6 +5,7 @@
 //! No decisions: which call is allowed when is `recovery`'s, who may do what is the service's
 //! and the agent's. Versioned: a field is added, never given another meaning.
 
+pub mod admission;
 pub mod agent;
 pub mod api;
 pub mod bytes;

@@ -128,7 +128,12 @@ impl SealedPassword {
             .map_err(|_| SealError::BadRecipients)?;
         let mut keys = Vec::with_capacity(recipients.keys.len());
         for recipient in &recipients.keys {
-            keys.push(wrap(recipient, &content_key, &bound, rng)?);
+            let (enc, wrapped) = wrap(recipient, INFO, &*content_key, &bound, rng)?;
+            keys.push(WrappedKey {
+                key: recipient.id,
+                enc: Bytes(enc.to_bytes().to_vec()),
+                wrapped: Bytes(wrapped),
+            });
         }
         Ok(Self { version: VERSION, epoch: recipients.epoch, ciphertext: Bytes(ciphertext), keys })
     }
@@ -143,18 +148,7 @@ impl SealedPassword {
         }
         let wrapped = self.keys.iter().find(|w| w.key == key.id).ok_or(SealError::NotForThisKey)?;
         let bound = binding.bytes(self.epoch);
-        let enc = <Kem as hpke::Kem>::EncappedKey::from_bytes(&wrapped.enc.0)
-            .map_err(|_| SealError::DoesNotOpen)?;
-        let opened = hpke::single_shot_open::<Aead256, Kdf, Kem>(
-            &OpModeR::Base,
-            &key.private,
-            &enc,
-            INFO,
-            &wrapped.wrapped.0,
-            &bound,
-        )
-        .map(Zeroizing::new)
-        .map_err(|_| SealError::DoesNotOpen)?;
+        let opened = open(key, INFO, &wrapped.enc, &wrapped.wrapped, &bound)?;
         let content_key: Zeroizing<[u8; 32]> =
             Zeroizing::new(opened.as_slice().try_into().map_err(|_| SealError::DoesNotOpen)?);
         let plain = content_cipher(&content_key)
@@ -169,29 +163,48 @@ fn content_cipher(key: &[u8; 32]) -> Aes256Gcm {
     Aes256Gcm::new(key.into())
 }
 
-fn wrap(
+/// Seals a few bytes for one key, for the use that `info` names and nothing else.
+pub(crate) fn wrap(
     recipient: &RecipientKey,
-    content_key: &[u8; 32],
+    info: &[u8],
+    content: &[u8],
     bound: &[u8],
     rng: &mut (impl CryptoRng + ?Sized),
-) -> Result<WrappedKey, SealError> {
+) -> Result<(<Kem as hpke::Kem>::EncappedKey, Vec<u8>), SealError> {
     let public = <Kem as hpke::Kem>::PublicKey::from_bytes(&recipient.public.0)
         .map_err(|_| SealError::BadRecipients)?;
     let mut rng = rng;
-    let (enc, wrapped) = hpke::single_shot_seal_with_rng::<Aead256, Kdf, Kem>(
+    hpke::single_shot_seal_with_rng::<Aead256, Kdf, Kem>(
         &OpModeS::Base,
         &public,
-        INFO,
-        content_key,
+        info,
+        content,
         bound,
         &mut rng,
     )
-    .map_err(|_| SealError::BadRecipients)?;
-    Ok(WrappedKey {
-        key: recipient.id,
-        enc: Bytes(enc.to_bytes().to_vec()),
-        wrapped: Bytes(wrapped),
-    })
+    .map_err(|_| SealError::BadRecipients)
+}
+
+/// Opens what [`wrap`] sealed.
+pub(crate) fn open(
+    key: &OpeningKey,
+    info: &[u8],
+    enc: &Bytes,
+    wrapped: &Bytes,
+    bound: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    let enc =
+        <Kem as hpke::Kem>::EncappedKey::from_bytes(&enc.0).map_err(|_| SealError::DoesNotOpen)?;
+    hpke::single_shot_open::<Aead256, Kdf, Kem>(
+        &OpModeR::Base,
+        &key.private,
+        &enc,
+        info,
+        &wrapped.0,
+        bound,
+    )
+    .map(Zeroizing::new)
+    .map_err(|_| SealError::DoesNotOpen)
 }
 
 fn padded(password: &NewPassword) -> Zeroizing<[u8; PADDED + 2]> {

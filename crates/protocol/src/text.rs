@@ -29,6 +29,48 @@ impl UserIdText {
     }
 }
 
+/// Names that a client of any age may send: those that this service does not know are skipped,
+/// so that a newer client is not refused. At most 64, each of 1 to 40 of `a-z0-9-`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(transparent)]
+pub struct NameList(Vec<String>);
+
+impl NameList {
+    const MOST: usize = 64;
+
+    /// Parses a list; `None` when it can be no list of names.
+    pub fn parse(names: Vec<String>) -> Option<Self> {
+        let is_name = |name: &String| {
+            (1..=40).contains(&name.len())
+                && name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+        };
+        (names.len() <= Self::MOST && names.iter().all(is_name)).then_some(Self(names))
+    }
+
+    /// Names of our own.
+    pub(crate) fn of(names: &[&str]) -> Self {
+        Self(names.iter().copied().map(str::to_owned).collect())
+    }
+
+    /// Those that `T` knows.
+    pub fn known<T: for<'de> Deserialize<'de>>(&self) -> Vec<T> {
+        use de::IntoDeserializer as _;
+        let name = |name: &String| {
+            let name: de::value::StrDeserializer<'_, de::value::Error> =
+                name.as_str().into_deserializer();
+            T::deserialize(name).ok()
+        };
+        self.0.iter().filter_map(name).collect()
+    }
+}
+
+impl<'de> Deserialize<'de> for NameList {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let names = Vec::<String>::deserialize(deserializer)?;
+        Self::parse(names).ok_or_else(|| de::Error::custom("not a list of names"))
+    }
+}
+
 /// Zero-width and bidirectional control characters, which make one name look like another.
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{E0000}'..='\u{E007F}')
@@ -96,6 +138,7 @@ impl Serialize for CodeText {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::MethodKind;
 
     #[test]
     fn codes_are_read_as_people_type_them() {
@@ -107,6 +150,17 @@ mod tests {
         assert_eq!(read("123"), None);
         assert_eq!(read("12345678x"), None);
         assert_eq!(read("1234567890123"), None);
+    }
+
+    #[test]
+    fn names_from_a_newer_client_are_skipped_and_nonsense_is_refused() {
+        let list =
+            |names: &[&str]| NameList::parse(names.iter().map(ToString::to_string).collect());
+        let known = list(&["email", "telepathy"]).map(|names| names.known::<MethodKind>());
+        assert_eq!(known, Some(vec![MethodKind::Email]));
+        assert_eq!(list(&["Email"]), None);
+        assert_eq!(list(&[""]), None);
+        assert_eq!(list(&["email"; 65]), None);
     }
 
     #[test]

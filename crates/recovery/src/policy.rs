@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Span;
+use crate::{Span, StageName};
 
 /// A way to prove who one is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -10,6 +10,15 @@ use crate::Span;
 pub enum Method {
     /// A code by mail to an address on file.
     Email,
+}
+
+impl Method {
+    /// The stage in which it is proved.
+    pub const fn stage(self) -> StageName {
+        match self {
+            Self::Email => StageName::EnterCode,
+        }
+    }
 }
 
 /// A tenant's policy. Every field has a default that is the recommended value.

@@ -193,6 +193,9 @@ pub struct Session {
     pub finding: Option<Finding>,
     /// Whether an unlock was done in it.
     pub unlocked: bool,
+    /// The stages that this person's client can draw; what leads to another is not offered.
+    #[serde(default = "every_stage")]
+    pub drawn: Vec<StageName>,
     /// How often another user ID was typed: each further one is a new beginning.
     #[serde(default)]
     pub changes: u8,
@@ -213,9 +216,16 @@ impl Session {
             passed: Vec::new(),
             finding: None,
             unlocked: false,
+            drawn: every_stage(),
             changes: 0,
             stage: Stage::ChooseMethod,
         }
+    }
+
+    /// The same for a client that can draw these stages and no others.
+    #[must_use]
+    pub fn drawn_by(self, stages: Vec<StageName>) -> Self {
+        Self { drawn: stages, ..self }
     }
 
     /// Ends it if a time of the table has passed. Everything else comes after this.
@@ -451,7 +461,8 @@ impl Session {
     /// The methods that can still be used: in the policy and not used for another gate.
     pub fn methods(&self) -> Vec<Method> {
         let used = |method: &Method| self.passed.iter().any(|pass| pass.method == *method);
-        self.policy.methods.iter().copied().filter(|method| !used(method)).collect()
+        let usable = |method: &Method| !used(method) && self.drawn.contains(&method.stage());
+        self.policy.methods.iter().copied().filter(usable).collect()
     }
 
     /// What can be done now.
@@ -459,14 +470,19 @@ impl Session {
         let Some(finding) = self.finding else {
             return Vec::new();
         };
+        let drawn = |act: &Act| match act {
+            Act::Unlock => true,
+            Act::Reset => self.drawn.contains(&StageName::NewPassword),
+        };
         match &self.stage {
             Stage::Choice | Stage::NotDone { .. } => finding
                 .acts(&self.policy)
                 .iter()
                 .copied()
                 .filter(|act| !(self.unlocked && *act == Act::Unlock))
+                .filter(drawn)
                 .collect(),
-            Stage::Done { act: Act::Unlock } => vec![Act::Reset],
+            Stage::Done { act: Act::Unlock } => [Act::Reset].into_iter().filter(drawn).collect(),
             Stage::Done { act: Act::Reset }
             | Stage::ChooseMethod
             | Stage::EnterCode { .. }
@@ -543,6 +559,11 @@ impl Session {
         self.stage = after;
         Err(Refusal::WrongStage)
     }
+}
+
+/// What a recovery that was begun before clients said so is drawn by.
+fn every_stage() -> Vec<StageName> {
+    StageName::ALL.to_vec()
 }
 
 fn is_good(pass: &GatePass, policy: &Policy, now: Timestamp) -> bool {

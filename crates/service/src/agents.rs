@@ -1,6 +1,8 @@
 //! The service's end of the agent links: proving both keys, sending signed orders, taking in
 //! signed reports. The service never opens a connection to an agent; which agent holds a link
 //! here is a fact of this process only, every outcome is a row.
+//!
+//! Long: a link and what each report of it means are read together.
 
 use std::{
     collections::HashMap,
@@ -26,7 +28,7 @@ use recovery::Times;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
 use store::{AgentRow, AuditEvent, NewAccount, OperationState, StoreError};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use crate::{
     audit::Event,
@@ -98,6 +100,16 @@ impl AgentLinks {
         open.get(&directory)?.iter().rev().find(reaches).cloned()
     }
 
+    /// Tells every other link of this directory. A full queue is no loss: the same is said
+    /// again after its next connect.
+    fn tell_others(&self, directory: DirectoryId, link: &Arc<Link>, order: &Order) {
+        let open = self.open();
+        let links = open.get(&directory).into_iter().flatten();
+        for other in links.filter(|other| !Arc::ptr_eq(other, link)) {
+            let _ = other.orders.try_send(order.clone());
+        }
+    }
+
     fn add(&self, directory: DirectoryId, link: &Arc<Link>) {
         self.open().entry(directory).or_default().push(Arc::clone(link));
     }
@@ -146,14 +158,16 @@ pub enum LinkEnd {
     Store(#[from] StoreError),
 }
 
-/// Serves one link from its first frame to its end.
-pub async fn serve(service: Arc<Service>, mut socket: WebSocket) {
+/// Serves one link from its first frame to its end. `place` is one of the few for links that
+/// have not proved themselves.
+pub async fn serve(service: Arc<Service>, mut socket: WebSocket, place: OwnedSemaphorePermit) {
     let (agent, session) =
         match tokio::time::timeout(Duration::from_secs(10), prove(&service, &mut socket)).await {
             Ok(Ok(proved)) => proved,
             Ok(Err(end)) => return tracing::warn!(%end, "an agent link was refused"),
             Err(_) => return tracing::warn!("an agent link was refused: no proof in time"),
         };
+    drop(place);
     let (orders, queue) = mpsc::channel(QUEUE);
     let link = Arc::new(Link {
         agent: AgentId(agent.id),
@@ -166,6 +180,10 @@ pub async fn serve(service: Arc<Service>, mut socket: WebSocket) {
     service.links.add(directory, &link);
     let end = talk(&service, &agent, &link, &session, socket, queue).await;
     service.links.remove(directory, &link);
+    if service.links.is_ready(directory) {
+        // What this one was given another one finishes: it looks first, and its write is fenced.
+        hand_over_beside(&service, directory);
+    }
     tracing::info!(agent = %link.agent, %end, "an agent link ended");
     let left = note(&service, &agent, Event::AgentDisconnected, true).await;
     if let Err(cause) = left {
@@ -315,7 +333,7 @@ async fn take_in(
             link.directory_reachable.store(directory_reachable, Ordering::Relaxed);
             seen(service, agent, directory_reachable).await
         }
-        Report::Recipients(list) => recipients(service, agent, list).await,
+        Report::Recipients(list) => recipients(service, agent, link, list).await,
         Report::Status { request, status } => {
             if let Some(waiting) = link.statuses().remove(&request) {
                 // Who asked may have stopped waiting.
@@ -362,38 +380,95 @@ async fn seen(
     Ok(())
 }
 
-/// A list counts only if the directory's own key signed it. After it, what was open is handed
-/// over again: the journal of the agent knows what was done.
+/// A list counts only if the directory's own key signed it, and an older one than the stored
+/// one does not: that one is told to who sent it. After a list what was open is handed over
+/// again: the journal of the agent knows what was done.
 async fn recipients(
     service: &Arc<Service>,
     agent: &AgentRow,
+    link: &Arc<Link>,
     list: RecipientList,
 ) -> Result<(), LinkEnd> {
-    let id = agent.directory;
+    let (id, now) = (agent.directory, service.now().unix_seconds());
+    let text = serde_json::to_string(&list).map_err(|_| LinkEnd::Unreadable)?;
+    let said = list.clone();
     let known = service
         .store
-        .read(move |mut tx| Box::pin(async move { tx.directory(id).await }))
-        .await?
-        .and_then(|directory| directory.directory_key);
-    let signed = known.as_ref() == Some(&list.directory_key.0)
-        && list.directory.0 == id
-        && list.verify(service.now().unix_seconds());
-    if !signed {
-        return Err(LinkEnd::NotProved);
-    }
-    let text = serde_json::to_string(&list).map_err(|_| LinkEnd::Unreadable)?;
-    service
-        .store
-        .write(move |mut tx| Box::pin(async move { tx.set_recipients(id, &text).await }))
+        .write(move |mut tx| {
+            Box::pin(async move {
+                let directory = tx.directory(id).await?;
+                let (key, stored) = directory.map_or((None, None), |row| {
+                    let stored = row.recipients.and_then(|text| serde_json::from_str(&text).ok());
+                    (row.directory_key, stored)
+                });
+                let signed = key.as_ref() == Some(&said.directory_key.0)
+                    && said.directory.0 == id
+                    && said.verify(now);
+                let known = Known::of(signed, &said, stored, now);
+                if matches!(known, Known::Nothing | Known::Same | Known::Other(_)) {
+                    tx.set_recipients(id, &text).await?;
+                }
+                Ok::<_, StoreError>(known)
+            })
+        })
         .await?;
-    // Beside the link, which alone empties the queue that this fills.
-    let again = Arc::clone(service);
+    let directory = DirectoryId(id);
+    match known {
+        Known::Refused => return Err(LinkEnd::NotProved),
+        Known::Nothing | Known::Same => {}
+        Known::Newer(stored) => {
+            let _ = link.orders.try_send(Order::Recipients(stored));
+        }
+        Known::Other(stored) => {
+            // Each hears the other's; two of one epoch agree on both.
+            if stored.epoch == list.epoch {
+                let _ = link.orders.try_send(Order::Recipients(stored));
+            }
+            service.links.tell_others(directory, link, &Order::Recipients(list));
+        }
+    }
+    hand_over_beside(service, directory);
+    Ok(())
+}
+
+/// What a list is beside the stored one.
+enum Known {
+    /// The directory's key did not sign it.
+    Refused,
+    /// There is none that still counts.
+    Nothing,
+    /// The same keys, for longer.
+    Same,
+    /// Other keys, as new or newer than the stored ones.
+    Other(RecipientList),
+    /// The stored one is newer.
+    Newer(RecipientList),
+}
+
+impl Known {
+    fn of(signed: bool, said: &RecipientList, stored: Option<RecipientList>, now: i64) -> Self {
+        if !signed {
+            return Self::Refused;
+        }
+        let counts =
+            |list: &RecipientList| list.directory_key == said.directory_key && list.verify(now);
+        match stored.filter(counts) {
+            None => Self::Nothing,
+            Some(stored) if stored.epoch > said.epoch => Self::Newer(stored),
+            Some(stored) if stored.keys == said.keys => Self::Same,
+            Some(stored) => Self::Other(stored),
+        }
+    }
+}
+
+/// Beside the links, which alone empty the queues that this fills.
+fn hand_over_beside(service: &Arc<Service>, directory: DirectoryId) {
+    let service = Arc::clone(service);
     tokio::spawn(async move {
-        if let Err(cause) = hand_over_again(&again, DirectoryId(id)).await {
+        if let Err(cause) = hand_over_again(&service, directory).await {
             tracing::error!(%cause, "open operations could not be handed over again");
         }
     });
-    Ok(())
 }
 
 async fn hand_over_again(service: &Arc<Service>, directory: DirectoryId) -> Result<(), LinkEnd> {
@@ -403,7 +478,7 @@ async fn hand_over_again(service: &Arc<Service>, directory: DirectoryId) -> Resu
         .await?;
     for operation in open {
         let was_sent = matches!(operation.state, OperationState::Sent | OperationState::NotKnown);
-        if let (true, Some(order)) = (was_sent, order_of(&operation, service.now())) {
+        if let (true, Some(order)) = (was_sent, order_of(&operation, service.now(), true)) {
             service.links.send_change(directory, order).await;
         }
     }

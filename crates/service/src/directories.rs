@@ -107,6 +107,48 @@ impl Service {
             _ => {}
         }
     }
+
+    /// Hands over what this very call has stored as sent.
+    pub(crate) fn hand_over(self: &Arc<Self>, operation: Uuid) {
+        let service = Arc::clone(self);
+        self.once(operation, async move {
+            if let Some(operation) = open_operation(&service, operation).await {
+                change(&service, operation, Handed::FirstNow).await;
+            }
+        });
+    }
+}
+
+/// Whether an operation may have been with somebody who can write already.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Handed {
+    /// Nobody had it yet.
+    FirstNow,
+    /// Before a restart, perhaps.
+    Before,
+}
+
+/// An unlock that the live truth allows, read before it is stored, so that operation and fence
+/// are one write.
+pub(crate) struct Ahead {
+    /// The id that the operation will have.
+    pub(crate) operation: Uuid,
+    /// The values read before, as JSON.
+    pub(crate) fence: String,
+}
+
+/// Reads ahead for an unlock. `None` when that takes long or the answer is another than "go
+/// on": the operation then finds out by itself, and tells.
+pub(crate) async fn unlock_ahead(service: &Arc<Service>, row: &RecoveryRow) -> Option<Ahead> {
+    const PATIENCE: Duration = Duration::from_secs(1);
+    let read = tokio::time::timeout(PATIENCE, status_of(service, row.account)).await;
+    let status = read.ok()?.ok()?;
+    let Go::On = still_allowed(Act::Unlock, &status) else {
+        return None;
+    };
+    let fence = serde_json::to_string(&status.fence).ok()?;
+    let operation = OperationId::new(service.now().unix_millis(), &mut *service.rng()).0;
+    Some(Ahead { operation, fence })
 }
 
 /// Reads the live truth about a recovery's account and puts it on the recovery.
@@ -140,27 +182,34 @@ async fn check(service: &Arc<Service>, row: RecoveryRow) {
 
 /// Does one operation, from wherever it stands.
 pub(crate) async fn work(service: &Arc<Service>, id: Uuid) {
-    let read =
-        service.store.read(move |mut tx| Box::pin(async move { tx.operation(id).await })).await;
-    let operation = match read {
-        Ok(Some(operation)) if operation.state.is_open() => operation,
-        Ok(_) => return,
-        Err(cause) => return log_failure(Err(cause), "an operation could not be read"),
+    let Some(operation) = open_operation(service, id).await else {
+        return;
     };
-    if operation.state == OperationState::Waiting && service.now() >= operation.expires_at {
+    if operation.state == OperationState::Sent {
+        return change(service, operation, Handed::Before).await;
+    }
+    if service.now() >= operation.expires_at {
         return finish(service, &operation, not_done(NotDone::Expired)).await;
     }
     let status = match status_of(service, Some(operation.account)).await {
         Ok(status) => status,
-        // What was sent may have been written: only the directory can tell, later.
-        Err(_) if operation.state == OperationState::Sent => {
-            return finish(service, &operation, Outcome::NotKnown).await;
-        }
         Err(reason) => return finish(service, &operation, not_done(reason)).await,
     };
-    match still_allowed(&operation, &status) {
-        Go::On => change(service, operation, &status).await,
+    match still_allowed(operation.act, &status) {
+        Go::On => send(service, operation, &status).await,
         Go::Nothing(outcome) => finish(service, &operation, outcome).await,
+    }
+}
+
+async fn open_operation(service: &Arc<Service>, id: Uuid) -> Option<OperationRow> {
+    let read =
+        service.store.read(move |mut tx| Box::pin(async move { tx.operation(id).await })).await;
+    match read {
+        Ok(operation) => operation.filter(|operation| operation.state.is_open()),
+        Err(cause) => {
+            log_failure(Err(cause), "an operation could not be read");
+            None
+        }
     }
 }
 
@@ -170,10 +219,7 @@ enum Go {
 }
 
 /// What was true at the choice may have changed since: judged again right before the write.
-fn still_allowed(operation: &OperationRow, status: &AccountStatus) -> Go {
-    if operation.state == OperationState::Sent {
-        return Go::On;
-    }
+fn still_allowed(act: Act, status: &AccountStatus) -> Go {
     match state_of(status).finding() {
         Finding::Protected => Go::Nothing(not_done(NotDone::Protected)),
         Finding::Disabled | Finding::AccountExpired => Go::Nothing(not_done(NotDone::Changed)),
@@ -182,58 +228,64 @@ fn still_allowed(operation: &OperationRow, status: &AccountStatus) -> Go {
         | Finding::PasswordExpired
         | Finding::MustChange
         | Finding::NeverUsed
-        | Finding::Unreachable => match operation.act {
+        | Finding::Unreachable => match act {
             Act::Unlock if !status.locked => Go::Nothing(Outcome::Done),
             Act::Unlock | Act::Reset => Go::On,
         },
     }
 }
 
-async fn change(service: &Arc<Service>, mut operation: OperationRow, status: &AccountStatus) {
-    let fresh = operation.state == OperationState::Waiting;
-    if fresh {
-        // The values read before are stored before anybody may write.
-        let fence = serde_json::to_string(&status.fence).unwrap_or_default();
-        let (id, stored, now) = (operation.id, fence.clone(), service.now());
-        let sent = service
-            .store
-            .write(move |mut tx| {
-                Box::pin(async move {
-                    let sent = tx.send_operation(id, &stored).await?;
-                    if let (true, Some(operation)) = (sent, tx.operation(id).await?)
-                        && let Some(row) = tx.recovery(operation.recovery).await?
-                    {
-                        let detail = json!({ "operation": id });
-                        note(&mut tx, &row, Event::OperationSent, detail, now).await?;
-                    }
-                    Ok::<_, StoreError>(sent)
-                })
+/// Stores the values read before, and only then lets somebody write.
+async fn send(service: &Arc<Service>, mut operation: OperationRow, status: &AccountStatus) {
+    let fence = serde_json::to_string(&status.fence).unwrap_or_default();
+    let (id, stored, now) = (operation.id, fence.clone(), service.now());
+    let sent = service
+        .store
+        .write(move |mut tx| {
+            Box::pin(async move {
+                let sent = tx.send_operation(id, &stored).await?;
+                if let (true, Some(operation)) = (sent, tx.operation(id).await?)
+                    && let Some(row) = tx.recovery(operation.recovery).await?
+                {
+                    let detail = json!({ "operation": id });
+                    note(&mut tx, &row, Event::OperationSent, detail, now).await?;
+                }
+                Ok::<_, StoreError>(sent)
             })
-            .await;
-        match sent {
-            Ok(true) => operation.fence = Some(fence),
-            Ok(false) => return,
-            Err(cause) => return log_failure(Err(cause), "an operation could not be sent"),
+        })
+        .await;
+    match sent {
+        Ok(true) => {
+            operation.fence = Some(fence);
+            change(service, operation, Handed::FirstNow).await;
         }
+        Ok(false) => {}
+        Err(cause) => log_failure(Err(cause), "an operation could not be sent"),
     }
+}
+
+async fn change(service: &Arc<Service>, operation: OperationRow, handed: Handed) {
     match directory_of(service, operation.directory).await.map(|directory| directory.kind) {
         Some(DirectoryKind::Embedded) => embedded::change(service, operation).await,
-        Some(DirectoryKind::Agent) => change_by_agent(service, operation, fresh).await,
+        Some(DirectoryKind::Agent) => change_by_agent(service, operation, handed).await,
         None => finish(service, &operation, not_done(NotDone::NoAccount)).await,
     }
 }
 
 /// Hands an operation to an agent; its report comes back through [`crate::agents`]. When none
 /// comes in time nobody knows, until a report comes after all.
-async fn change_by_agent(service: &Arc<Service>, operation: OperationRow, fresh: bool) {
-    let Some(order) = order_of(&operation, service.now()) else {
+async fn change_by_agent(service: &Arc<Service>, operation: OperationRow, handed: Handed) {
+    let Some(order) = order_of(&operation, service.now(), handed == Handed::Before) else {
         return finish(service, &operation, not_done(NotDone::NotOpened)).await;
     };
     let directory = DirectoryId(operation.directory);
     let mut changes = service.changes.subscribe();
     if !service.links.send_change(directory, order).await {
         // Nobody took it now. What was sent before a crash may have been written all the same.
-        let outcome = if fresh { not_done(NotDone::NoAgent) } else { Outcome::NotKnown };
+        let outcome = match handed {
+            Handed::FirstNow => not_done(NotDone::NoAgent),
+            Handed::Before => Outcome::NotKnown,
+        };
         return finish(service, &operation, outcome).await;
     }
     let patience = service.now().until(operation.expires_at).0.max(0) + Times::STATUS.0;
@@ -254,8 +306,13 @@ async fn change_by_agent(service: &Arc<Service>, operation: OperationRow, fresh:
     }
 }
 
-/// What an agent is told of an operation; `None` when the row lacks what it must have.
-pub(crate) fn order_of(operation: &OperationRow, now: Timestamp) -> Option<Change> {
+/// What an agent is told of an operation, which may have been with an agent before; `None` when
+/// the row lacks what it must have.
+pub(crate) fn order_of(
+    operation: &OperationRow,
+    now: Timestamp,
+    handed_before: bool,
+) -> Option<Change> {
     let act = match operation.act {
         Act::Unlock => ChangeAct::Unlock,
         Act::Reset => {
@@ -271,6 +328,7 @@ pub(crate) fn order_of(operation: &OperationRow, now: Timestamp) -> Option<Chang
         act,
         fence: serde_json::from_str(operation.fence.as_ref()?).ok()?,
         expires_at_ms: expires_at.unix_millis(),
+        handed_before,
     })
 }
 

@@ -19,6 +19,10 @@ use crate::{
 
 /// Most password hashes computed at once (catalogue KEY-03).
 const HASHERS: usize = 2;
+/// Most agent links that have not proved themselves yet, and most reads that wait for a change:
+/// whoever opens more gets "unavailable" instead of our memory (catalogue NET-09).
+const UNPROVED_LINKS: usize = 64;
+const WAITING_READS: usize = 10_000;
 
 /// The running service. Handlers, jobs and tests share it behind an [`Arc`].
 pub struct Service {
@@ -42,6 +46,10 @@ pub struct Service {
     pub outbox_filled: Notify,
     /// Bounds the hashing of passwords.
     pub hashers: Semaphore,
+    /// Bounds the agent links that have not proved themselves yet.
+    pub unproved_links: Arc<Semaphore>,
+    /// Bounds the reads that wait for a change.
+    pub waiting_reads: Semaphore,
     /// Work that runs in this process already, so that it is not started twice.
     under_way: Mutex<HashSet<Uuid>>,
     clock: Arc<dyn Clock>,
@@ -71,6 +79,8 @@ impl Service {
             changes: broadcast::Sender::new(1024),
             outbox_filled: Notify::new(),
             hashers: Semaphore::new(HASHERS),
+            unproved_links: Arc::new(Semaphore::new(UNPROVED_LINKS)),
+            waiting_reads: Semaphore::new(WAITING_READS),
             under_way: Mutex::default(),
             clock,
             rng: Mutex::new(rng),

@@ -92,8 +92,8 @@ impl Tx<'_> {
     ) -> Result<(), StoreError> {
         sqlx::query(
             "INSERT INTO operation (id, tenant, recovery, directory, account, external_id, act,
-                state, seal_expires_at, sealed, created_at, expires_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+                state, seal_expires_at, sealed, fence, created_at, expires_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
         )
         .bind(row.id)
         .bind(row.tenant)
@@ -105,6 +105,7 @@ impl Tx<'_> {
         .bind(row.state.as_str())
         .bind(row.seal_expires_at)
         .bind(&row.sealed)
+        .bind(&row.fence)
         .bind(now.0)
         .bind(row.expires_at.0)
         .execute(&mut *self.connection)

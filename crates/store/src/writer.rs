@@ -20,6 +20,10 @@ use crate::StoreError;
 const GROUP: usize = 128;
 /// Most closures that wait; more are refused by waiting themselves.
 const QUEUE: usize = 1024;
+/// After so many closures the log is copied into the database.
+const CHECKPOINT: usize = 256;
+/// A log longer than this (in pages) is begun anew; writers wait for that moment.
+const LONG_LOG: i64 = 16_384;
 
 /// A transaction (or a plain connection, when reading): every query of the repository is a method of it.
 pub struct Tx<'c> {
@@ -91,16 +95,21 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(std::time::Duration::from_secs(10))
+            // Copying the log inside somebody's commit would make him wait for everybody's
+            // writes of the last minute: `checkpoint` does it beside the writer.
+            .pragma("wal_autocheckpoint", "0")
             .disable_statement_logging();
         let mut connection = options.connect().await?;
         sqlx::migrate!("migrations/sqlite").run(&mut connection).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(4)
             .min_connections(1)
-            .connect_with(options.pragma("query_only", "on"))
+            .connect_with(options.clone().pragma("query_only", "on"))
             .await?;
         let (writer, queue) = mpsc::channel(QUEUE);
-        tokio::spawn(write_groups(connection, queue));
+        let (grown, growths) = mpsc::channel(1);
+        tokio::spawn(checkpoint(options.connect().await?, growths));
+        tokio::spawn(write_groups(connection, queue, grown));
         Ok(Self { readers, writer })
     }
 
@@ -144,8 +153,13 @@ impl Store {
     }
 }
 
-async fn write_groups(mut connection: SqliteConnection, mut queue: mpsc::Receiver<Box<dyn Write>>) {
+async fn write_groups(
+    mut connection: SqliteConnection,
+    mut queue: mpsc::Receiver<Box<dyn Write>>,
+    grown: mpsc::Sender<()>,
+) {
     let mut group = Vec::with_capacity(GROUP);
+    let mut since_checkpoint = 0;
     while queue.recv_many(&mut group, GROUP).await > 0 {
         let committed = match write_group(&mut connection, &mut group).await {
             Ok(()) => true,
@@ -155,10 +169,34 @@ async fn write_groups(mut connection: SqliteConnection, mut queue: mpsc::Receive
                 false
             }
         };
+        since_checkpoint += group.len();
         for write in group.drain(..) {
             write.tell(committed);
         }
+        // A full channel means that it is about to be done.
+        if since_checkpoint >= CHECKPOINT && grown.try_send(()).is_ok() {
+            since_checkpoint = 0;
+        }
     }
+}
+
+/// Copies the log into the database beside the writer, whenever it has grown.
+async fn checkpoint(mut connection: SqliteConnection, mut growths: mpsc::Receiver<()>) {
+    while growths.recv().await.is_some() {
+        if let Err(cause) = copy_log(&mut connection).await {
+            tracing::warn!(%cause, "the log could not be copied into the database; it grows");
+        }
+    }
+}
+
+async fn copy_log(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    let (_, pages, _): (i64, i64, i64) =
+        sqlx::query_as("PRAGMA wal_checkpoint(PASSIVE)").fetch_one(&mut *connection).await?;
+    if pages > LONG_LOG {
+        // Little is left to copy, so the writer waits little.
+        connection.execute("PRAGMA wal_checkpoint(RESTART)").await?;
+    }
+    Ok(())
 }
 
 async fn write_group(
@@ -182,6 +220,25 @@ async fn write_group(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn the_log_is_copied_into_the_database_beside_the_writer() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("regain.db");
+        let store = Store::open(&file).await.unwrap();
+        let claimed = store.write(|mut tx| {
+            Box::pin(async move { tx.claim(b"found-again", recovery::Timestamp(1)).await })
+        });
+        assert!(claimed.await.unwrap_or_else(|error: StoreError| panic!("{error}")));
+        let holds = |file: &Path| {
+            let bytes = std::fs::read(file).unwrap();
+            bytes.windows(11).any(|window| window == b"found-again")
+        };
+        assert!(!holds(&file), "only in the log so far");
+        let mut connection = SqliteConnectOptions::new().filename(&file).connect().await.unwrap();
+        copy_log(&mut connection).await.unwrap();
+        assert!(holds(&file));
+    }
 
     #[tokio::test]
     async fn a_panic_in_one_write_is_that_callers_alone() {

@@ -12,7 +12,7 @@ use std::{
 
 use crate::double::{Double, Fault, TENANT};
 use axum::http::StatusCode;
-use protocol::api::{Act, Reason};
+use protocol::api::{Act, Draws, Reason};
 use rand::{SeedableRng, rngs::StdRng};
 use regain::{
     AnyView, Controller, Mode, Patience, Policy, Refusal, SIGN_OF_LIFE, Started, Typed, Why,
@@ -59,7 +59,7 @@ impl Pc {
 
     pub(crate) async fn begin(&self) -> Result<AnyView, Refusal> {
         let language = "en".to_owned();
-        self.app.begin("anna@example.org", Reason::CantSignIn, language).await
+        self.app.begin("anna@example.org", Reason::CantSignIn, language, Draws::everything()).await
     }
 
     pub(crate) async fn code(&self, code: &str) -> Result<AnyView, Refusal> {
@@ -144,7 +144,7 @@ async fn somebody_gets_a_new_password() {
 
     let begun = &double.seen("recoveries")[0];
     assert_eq!(begun.body["tenant"], json!(TENANT));
-    assert_eq!(begun.body["methods"], json!(["email"]));
+    assert_eq!(begun.body["draws"], json!(Draws::everything()));
     assert_eq!(begun.token, None);
     let sent = double.seen("password")[0].body.to_string();
     assert!(!sent.contains("horse"), "sealed on its way");

@@ -6,9 +6,10 @@ use std::{path::PathBuf, process::Command};
 use anyhow::{Context, Result};
 
 use super::{
-    process::{Process, built, run_with_input},
+    process::{Process, built, run, run_with_input},
     run_folder::RunFolder,
     samba::Samba,
+    wait::{self, PATIENCE},
 };
 
 /// The agent.
@@ -32,6 +33,31 @@ impl Agent {
         run_with_input(agent.verb("enrol").arg("-"), code).context("enrolling the agent")?;
         agent.start_again()?;
         Ok(agent)
+    }
+
+    /// A further agent of the same directory, let in by this one as two administrators do it,
+    /// and started.
+    ///
+    /// # Errors
+    /// When one of the steps is refused, or it gets no link.
+    pub fn start_beside(&self, samba: &Samba, code: &str) -> Result<Self> {
+        let first_line = |printed: String| {
+            printed.lines().next().map(str::to_owned).context("nothing was printed")
+        };
+        let folder = RunFolder::new("agent")?;
+        configure(&folder, samba)?;
+        let mut second = Self { program: self.program.clone(), process: None, folder };
+        let request = first_line(run(&mut second.verb("join-request"))?)?;
+        let admission = first_line(run(self.verb("admit").arg(request))?)?;
+        let mut enrol = second.verb("enrol");
+        run_with_input(enrol.args(["--admission", &admission, "-"]), code)
+            .context("enrolling the second agent")?;
+        second.start_again()?;
+        wait::until("the second agent's link", PATIENCE, || {
+            Ok(second.log_end().contains("linked").then_some(()))
+        })
+        .with_context(|| second.log_end())?;
+        Ok(second)
     }
 
     /// Starts it again after [`Agent::stop`] or [`Agent::kill`].

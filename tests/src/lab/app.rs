@@ -176,17 +176,24 @@ impl App {
     /// # Errors
     /// When there is nothing like that to press.
     pub fn press(&self, key: &str) -> Result<()> {
+        let pressed = wait::until(&format!("{key} to press"), PATIENCE, || {
+            Ok(self.press_if_there(key)?.then_some(()))
+        });
+        pressed.with_context(|| self.what_is_shown())
+    }
+
+    /// Presses what carries the text of `key` when the page has it at this moment, and says
+    /// whether it did: for pages that may go on by themselves.
+    ///
+    /// # Errors
+    /// When the window is gone.
+    pub fn press_if_there(&self, key: &str) -> Result<bool> {
         let words = self.words.fixed_parts(key)?;
         let words = words.into_iter().next().unwrap_or_default();
         let window = self.window()?;
-        let pressed = wait::until(&format!("\"{words}\" to press"), PATIENCE, || {
-            let Some(element) = window.find(PRESSABLE, &json!([words]))? else {
-                return Ok(None);
-            };
-            // A page that changes under the finger: look again.
-            Ok(window.click(&element).ok())
-        });
-        pressed.with_context(|| self.what_is_shown())
+        let Some(element) = window.find(PRESSABLE, &json!([words]))? else { return Ok(false) };
+        // A page that changes under the finger is not an error.
+        Ok(window.click(&element).is_ok())
     }
 
     /// The heading of the page; empty while there is none.

@@ -16,6 +16,52 @@ test("a lost answer is asked for again with the same key and token", async ({ pa
   expect(new Set(calls.map(({ key, token }) => `${key} ${token}`)).size).toBe(1);
 });
 
+/** Lets every repetition of a lost press pass. */
+const lostForGood = ["lost", "lost", "lost", "lost", "lost", "lost"] as const;
+
+test("a press whose answer stays lost is the same press when it is pressed again", async ({ page }) => {
+  await page.clock.install();
+  const service = await openAt(page, enterCode());
+  service.answer("recovery/code", ...lostForGood, choice("locked", ["unlock", "reset"]));
+  await page.getByLabel("Enter the 8 digits").fill("12345678");
+  await page.keyboard.press("Enter");
+  await expect
+    .poll(async () => {
+      await page.clock.runFor(2_000);
+      return service.calls("recovery/code").length;
+    })
+    .toBe(lostForGood.length);
+  await expect(page.getByText("Our service does not answer.").first()).toBeVisible();
+  await page.getByLabel("Enter the 8 digits").press("Enter");
+  await expect(page.getByRole("heading", { name: "Your account is locked" })).toBeVisible();
+  const calls = service.calls("recovery/code");
+  expect(calls).toHaveLength(7);
+  expect(new Set(calls.map(({ key, token }) => `${key} ${token}`)).size).toBe(1);
+});
+
+test("of two passwords the first one counts, and the page says so", async ({ page }) => {
+  await page.clock.install();
+  const service = await openAt(page, newPassword());
+  service.answer("recovery/password", ...lostForGood, done("reset"));
+  await page.getByLabel("Set a new password").fill("Three-green-lanterns");
+  await page.getByRole("button", { name: "Set password" }).click();
+  await expect
+    .poll(async () => {
+      await page.clock.runFor(2_000);
+      return service.calls("recovery/password").length;
+    })
+    .toBe(lostForGood.length);
+  await expect(page.getByText("Our service does not answer.").first()).toBeVisible();
+  // It happened: the token is good no more.
+  service.answer("recovery", { refuse: "token-unknown" });
+  await page.getByLabel("Set a new password").fill("Four-green-lanterns");
+  await page.getByRole("button", { name: "Set password" }).click();
+  await expect(page.getByText("The password that you typed first is the one that counts").first()).toBeVisible();
+  const calls = service.calls("recovery/password");
+  expect(new Set(calls.map(({ key }) => key)).size).toBe(1);
+  expect(JSON.stringify(service.exchanges)).not.toContain("green-lanterns");
+});
+
 test("each press has a key of its own, and the newest token", async ({ page }) => {
   const service = await openAt(page, enterCode({ send_again_in_s: 0 }));
   service.answer("recovery/method", enterCode({ send_again_in_s: 0 }), enterCode());
@@ -58,7 +104,7 @@ test("a used-up bot check is solved anew", async ({ page }) => {
   expect(begun?.body).toMatchObject({
     user_id: "rosa@northwind.example",
     reason: "cant-sign-in",
-    methods: ["email"],
+    draws: { methods: ["email"], stages: expect.arrayContaining(["new-password", "ended"]) },
     language: "en",
   });
   const { proof_of_work } = begun?.body as { proof_of_work: string };

@@ -59,6 +59,25 @@ export function asRefusal(thrown: unknown): Refusal {
   return { kind: "problem", code: "internal" };
 }
 
+/** What the pages can draw; the compiler holds this to App.svelte's stages. */
+const STAGES: Record<StageName, true> = {
+  "choose-method": true,
+  "enter-code": true,
+  checking: true,
+  choice: true,
+  "new-password": true,
+  working: true,
+  done: true,
+  "not-done": true,
+  "not-known": true,
+  ended: true,
+};
+const METHODS: Record<MethodOffer["kind"], true> = { email: true };
+export const DRAWS: Schemas["Draws"] = {
+  methods: Object.keys(METHODS),
+  stages: Object.keys(STAGES),
+};
+
 /** The revision that no view has. */
 export const SIGN_OF_LIFE = 0;
 

@@ -6,6 +6,7 @@ import type { components } from "../generated/api";
 import { solve } from "../proof_of_work";
 import { seal } from "../seal";
 import {
+  DRAWS,
   asRefusal,
   SIGN_OF_LIFE,
   type Backend,
@@ -50,6 +51,8 @@ class HttpBackend implements Backend {
   #proof: { at: number; payload: Promise<string> } | null = null;
   #tenant: string | null = null;
   #watching: AbortController | null = null;
+  /** A press whose answer was never seen, and what it meant. It may have happened. */
+  #lost: { press: Press; meaning: string } | null = null;
 
   async start(): Promise<Started> {
     try {
@@ -78,7 +81,7 @@ class HttpBackend implements Backend {
           proof_of_work: await this.#solved(),
           user_id: userId,
           reason,
-          methods: ["email"],
+          draws: DRAWS,
           language: document.documentElement.lang,
           tenant: this.#tenant,
         } satisfies Schemas["Begin"]);
@@ -108,12 +111,15 @@ class HttpBackend implements Backend {
   }
 
   async setPassword(clearText: string): Promise<View> {
+    const again = this.#lostPress("recovery/password", await digest(clearText));
+    if (again !== null) return this.#send(again);
     for (let attempt = 1; ; attempt++) {
       const stage = (this.#view ?? (await this.#read(""))).stage;
       if (stage.name !== "new-password") throw problem("wrong-stage");
       try {
         const sealed = await seal(clearText, stage.binding, stage.recipients);
-        return await this.#press("recovery/password", { sealed } satisfies Schemas["SetPassword"]);
+        const body: Schemas["SetPassword"] = { sealed };
+        return await this.#press("recovery/password", body, await digest(clearText));
       } catch (thrown) {
         // Another agent joined or left while the person typed: nobody needs to type again.
         if (!isProblem(thrown, "recipients-changed") || attempt === 3) throw thrown;
@@ -171,16 +177,46 @@ class HttpBackend implements Backend {
   #forget(): null {
     this.#token = null;
     this.#view = null;
+    this.#lost = null;
     sessionStorage.removeItem(kept.token);
     sessionStorage.removeItem(kept.press);
     return null;
   }
 
-  async #press(path: string, body: object): Promise<View> {
+  /** `meaning` tells whether a later press is the same one: what was typed, not how it is sent. */
+  async #press(path: string, body: object, meaning = JSON.stringify(body)): Promise<View> {
+    const again = this.#lostPress(path, meaning);
+    if (again !== null) return this.#send(again);
+    await this.#settle();
     const press: Press = { path, key: newKey(), body };
     const secret = "code" in body || "sealed" in body;
     if (!secret) sessionStorage.setItem(kept.press, JSON.stringify(press));
+    this.#lost = { press, meaning };
     return this.#send(press);
+  }
+
+  /** The press that got no answer, if this one is the same: it is then made again as it was. */
+  #lostPress(path: string, meaning: string): Press | null {
+    const same = this.#lost?.press.path === path && this.#lost.meaning === meaning;
+    return same ? (this.#lost?.press ?? null) : null;
+  }
+
+  /**
+   * Another thing is pressed while an answer is missing: if the earlier press happened, its
+   * answer is fetched and the person sees what it did first.
+   */
+  async #settle(): Promise<void> {
+    const lost = this.#lost?.press;
+    if (lost === undefined || lost.path === "recoveries") return;
+    try {
+      await this.#read("");
+      this.#lost = null;
+    } catch (thrown) {
+      // A token that is good no more: the press happened, and its answer has the next one.
+      if (!isProblem(thrown, "token-unknown")) throw thrown;
+      await this.#send(lost);
+      throw problem("wrong-stage");
+    }
   }
 
   async #send({ path, key, body }: Press): Promise<View> {
@@ -202,7 +238,10 @@ class HttpBackend implements Backend {
       throw thrown;
     } finally {
       // Without an answer it may have happened: a reload repeats it.
-      if (answered) sessionStorage.removeItem(kept.press);
+      if (answered) {
+        this.#lost = null;
+        sessionStorage.removeItem(kept.press);
+      }
     }
   }
 
@@ -292,7 +331,16 @@ function lastFace(): Omit<Schemas["Start"], "challenge"> | null {
 }
 
 function newKey(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return hex(crypto.getRandomValues(new Uint8Array(16)));
+}
+
+/** Stands for a password where two are compared. */
+async function digest(clearText: string): Promise<string> {
+  const bytes = new TextEncoder().encode(clearText);
+  return hex(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)));
+}
+
+function hex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 

@@ -3,13 +3,15 @@
 
 import { invoke } from "@tauri-apps/api/core";
 
-import type { Backend } from "./backend";
+import { type Backend, DRAWS } from "./backend";
 
 export function backend(): Backend {
   return {
     start: () => invoke("start"),
-    begin: (userId, reason) =>
-      invoke("begin", { userId, reason, language: document.documentElement.lang }),
+    begin: (userId, reason) => {
+      const language = document.documentElement.lang;
+      return invoke("begin", { userId, reason, language, draws: DRAWS });
+    },
     changeUserId: (userId) => invoke("change_user_id", { userId }),
     chooseMethod: (method) => invoke("choose_method", { method }),
     enterCode: (code) => invoke("enter_code", { code }),

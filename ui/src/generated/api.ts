@@ -207,10 +207,10 @@ export interface components {
         AgentId: string;
         /** @description Body of `POST /api/v1/recoveries`. */
         Begin: {
+            /** @description What this client can draw; nothing else is ever offered to it. */
+            draws: components["schemas"]["Draws"];
             /** @description BCP 47 language for mails and plain texts. */
             language: string;
-            /** @description The methods this client can draw; others are never offered to it. */
-            methods: components["schemas"]["MethodKind"][];
             /** @description The solved challenge of `start` (ALTCHA v2 payload, base64). */
             proof_of_work: string;
             /** @description "I can't sign in" or "It's my first day here": wording, never a right. */
@@ -265,6 +265,16 @@ export interface components {
          * @description A directory inside a tenant.
          */
         DirectoryId: string;
+        /**
+         * @description What a client can draw, by name. A name that the service does not know is skipped: the client
+         *     is the newer one.
+         */
+        Draws: {
+            /** @description Names of [`MethodKind`]. */
+            methods: components["schemas"]["NameList"];
+            /** @description Names of [`Stage`]. */
+            stages: components["schemas"]["NameList"];
+        };
         /**
          * @description Why a recovery ended.
          * @enum {string}
@@ -368,6 +378,11 @@ export interface components {
             /** @description First letter of the mailbox. */
             mailbox_initial: string;
         };
+        /**
+         * @description Names that a client of any age may send: those that this service does not know are skipped,
+         *     so that a newer client is not refused. At most 64, each of 1 to 40 of `a-z0-9-`.
+         */
+        NameList: string[];
         /** @description Why a change was certainly not made. Stable codes: callers react to them. */
         NotDone: {
             /** @enum {string} */

@@ -37,6 +37,8 @@ enum Fate {
     /// Arrived long after everybody stopped waiting for the answer.
     RequestLate(Duration),
     Refused(NotDone),
+    /// Another agent's write got there first; this one finds other values.
+    Overtaken,
 }
 
 /// One account, and a count of the writes that reached it.
@@ -65,7 +67,9 @@ impl Counting {
         self.at_once.fetch_sub(1, Ordering::SeqCst);
         let fate = lock(&self.fates).pop_front().unwrap_or(Fate::Answered);
         match fate {
-            Fate::Answered | Fate::AnswerLost => self.writes.fetch_add(1, Ordering::SeqCst),
+            Fate::Answered | Fate::AnswerLost | Fate::Overtaken => {
+                self.writes.fetch_add(1, Ordering::SeqCst)
+            }
             Fate::RequestLost | Fate::Refused(_) => 0,
             Fate::RequestLate(after) => {
                 let writes = Arc::clone(&self.writes);
@@ -80,6 +84,7 @@ impl Counting {
             Fate::Answered => Outcome::Done,
             Fate::AnswerLost | Fate::RequestLost | Fate::RequestLate(_) => Outcome::NotKnown,
             Fate::Refused(reason) => Outcome::NotDone { reason },
+            Fate::Overtaken => Outcome::NotDone { reason: NotDone::Changed },
         }
     }
 }
@@ -207,6 +212,7 @@ fn change(operation: u128, act: ChangeAct) -> Change {
         act,
         fence: fence(),
         expires_at_ms: NOW_MS + 120_000,
+        handed_before: false,
     }
 }
 
@@ -262,6 +268,45 @@ async fn refusals_are_kept_too() {
     assert_eq!(lab.order(unlock(1)).await, not_done(NotDone::Changed));
     assert_eq!(lab.restarted().order(unlock(1)).await, not_done(NotDone::Changed));
     assert_eq!(directory.writes(), 0);
+}
+
+/// An order that another agent had before.
+fn again(change: Change) -> Change {
+    Change { handed_before: true, ..change }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_agent_has_done_is_seen_and_not_done_again() {
+    for change in [unlock(1), reset(1)] {
+        let directory = Counting::with([]);
+        directory.writes.store(1, Ordering::SeqCst);
+        assert_eq!(Lab::new(&directory).order(again(change)).await, Outcome::Done);
+        assert_eq!(directory.writes(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_dead_agent_has_not_done_is_done() {
+    for change in [unlock(1), reset(1)] {
+        let directory = Counting::with([]);
+        assert_eq!(Lab::new(&directory).order(again(change)).await, Outcome::Done);
+        assert_eq!(directory.writes(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_is_overtaken_by_another_tells_the_truth() {
+    for change in [unlock(1), reset(1)] {
+        let directory = Counting::with([Fate::Overtaken]);
+        let mut lab = Lab::new(&directory);
+        lab.write_back.has_others(true);
+        assert_eq!(lab.order(change).await, Outcome::Done);
+        assert_eq!(directory.writes(), 1);
+    }
+    // Where there is no other agent it was somebody else, and ours is not written.
+    let directory = Counting::with([Fate::Overtaken]);
+    let alone = Lab::new(&directory).order(reset(1)).await;
+    assert_eq!(alone, not_done(NotDone::Changed));
 }
 
 #[tokio::test(start_paused = true)]

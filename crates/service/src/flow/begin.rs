@@ -199,7 +199,7 @@ impl NewRecovery {
             language: service.locales.choose(&self.request.language).to_owned(),
             step: 0,
             revision: 0,
-            session: Session::begin(drawable(&tenant.policy, &self.request.methods), now),
+            session: self.session(&tenant.policy, now),
             status: None,
             reason_not: None,
             code: None,
@@ -209,14 +209,17 @@ impl NewRecovery {
             last_refusal: None,
         }
     }
-}
 
-/// The policy, less the methods that this client cannot draw.
-fn drawable(policy: &Policy, methods: &[MethodKind]) -> Policy {
-    let can = |method: &Method| match method {
-        Method::Email => methods.contains(&MethodKind::Email),
-    };
-    Policy { methods: policy.methods.iter().copied().filter(can).collect(), ..policy.clone() }
+    /// Under the policy, less what this client cannot draw.
+    fn session(&self, policy: &Policy, now: Timestamp) -> Session {
+        let drawn: Vec<MethodKind> = self.request.draws.methods.known();
+        let can = |method: &Method| match method {
+            Method::Email => drawn.contains(&MethodKind::Email),
+        };
+        let methods = policy.methods.iter().copied().filter(can).collect();
+        let policy = Policy { methods, ..policy.clone() };
+        Session::begin(policy, now).drawn_by(self.request.draws.stages.known())
+    }
 }
 
 /// Counts a beginning from this address.

@@ -23,6 +23,7 @@ use super::{
 };
 use crate::{
     audit::{Event, note},
+    directories::{Ahead, unlock_ahead},
     keys::Purpose,
     service::Service,
     tenants::Tenant,
@@ -60,6 +61,12 @@ impl Input {
     }
 }
 
+/// What is asked for, and what was read ahead for it.
+struct Asked {
+    input: Input,
+    ahead: Option<Ahead>,
+}
+
 /// Who calls, as the edge read it.
 pub struct Caller {
     /// The token shown.
@@ -84,13 +91,21 @@ pub async fn call(
     let now = service.now();
     let recovery = caller.token.recovery;
     // Made-up tokens never reach the one writer.
-    view::check_token(service, tenant, &caller.token).await?;
+    let row = view::check_token(service, tenant, &caller.token).await?;
+    let unlocks = matches!(input, Input::ChooseAct(ApiAct::Unlock));
+    let ahead = if unlocks && row.session.admit(Call::ChooseAct).is_ok() {
+        unlock_ahead(service, &row).await
+    } else {
+        None
+    };
+    let sent = ahead.as_ref().map(|ahead| ahead.operation);
     let (for_tx, in_tenant) = (Arc::clone(service), Arc::clone(tenant));
     let answer = service
         .store
         .write(move |mut tx| {
             Box::pin(async move {
-                let called = one_call(&mut tx, &for_tx, &in_tenant, &caller, input, now).await;
+                let asked = Asked { input, ahead };
+                let called = one_call(&mut tx, &for_tx, &in_tenant, &caller, asked, now).await;
                 Refused::or_keep(called).map(Result::flatten)
             })
         })
@@ -98,7 +113,7 @@ pub async fn call(
     service.changed(recovery);
     service.outbox_filled.notify_one();
     let mut step = answer?;
-    if let Some(view) = view::after_work(service, tenant, recovery, &step.view).await? {
+    if let Some(view) = view::after_work(service, tenant, recovery, &step.view, sent).await? {
         step.view = view;
     }
     Ok(step)
@@ -110,7 +125,7 @@ async fn one_call(
     service: &Service,
     tenant: &Tenant,
     caller: &Caller,
-    input: Input,
+    asked: Asked,
     now: Timestamp,
 ) -> Result<Result<Step, Refused>, Refused> {
     let unknown = || Refused::new(ProblemCode::TokenUnknown);
@@ -119,7 +134,7 @@ async fn one_call(
         return Err(unknown());
     }
     let age = caller.token.age(&service.keys, &row).ok_or_else(unknown)?;
-    let path = format!("{:?}", input.call());
+    let path = format!("{:?}", asked.input.call());
     let body = service.keys.hash(Purpose::Body, &[path.as_bytes(), &caller.body]).to_vec();
     if row.last_key.as_deref() == Some(caller.key.as_str()) {
         return repetition(tx, service, tenant, &row, &body).await;
@@ -132,7 +147,7 @@ async fn one_call(
         return expired(tx, row, now).await;
     }
     let stage = row.session.name();
-    let refusal = apply(tx, service, tenant, &mut row, input, now)
+    let refusal = apply(tx, service, tenant, &mut row, asked, now)
         .await
         .map_err(|refused| refused.in_case(&row.case_code))?;
     if refusal.is_none() && row.session.name() != stage {
@@ -196,7 +211,7 @@ async fn apply(
     service: &Service,
     tenant: &Tenant,
     row: &mut RecoveryRow,
-    input: Input,
+    Asked { input, ahead }: Asked,
     now: Timestamp,
 ) -> Result<Option<ProblemCode>, Refused> {
     row.session.admit(input.call())?;
@@ -208,7 +223,9 @@ async fn apply(
         Input::EnterCode(typed, source) => {
             return enter_code(tx, service, row, (&typed, source), now).await;
         }
-        Input::ChooseAct(act) => choose_act(tx, service, row, view::act_of(act), now).await?,
+        Input::ChooseAct(act) => {
+            choose_act(tx, service, row, (view::act_of(act), ahead), now).await?;
+        }
         Input::SetPassword(sealed) => set_password(tx, service, row, &sealed, now).await?,
         Input::Back => row.session.back(now)?,
         Input::Cancel => row.session.cancel(now)?,
@@ -308,7 +325,7 @@ async fn choose_act(
     tx: &mut Tx<'_>,
     service: &Service,
     row: &mut RecoveryRow,
-    act: Act,
+    (act, ahead): (Act, Option<Ahead>),
     now: Timestamp,
 ) -> Result<(), Refused> {
     let policy = policy_now(tx, row).await?;
@@ -319,7 +336,7 @@ async fn choose_act(
     if row.session.name() == StageName::ChooseMethod {
         return send_for_stale_gate(tx, service, row, now).await;
     }
-    begin_operation(tx, service, row, act, now).await
+    begin_operation(tx, service, row, (act, ahead), now).await
 }
 
 async fn set_password(
@@ -382,13 +399,14 @@ async fn keep_passes(tx: &mut Tx<'_>, row: &mut RecoveryRow) -> Result<(), Refus
     Ok(())
 }
 
-/// Opens an operation: for an unlock it waits to be done, for a reset for its password. Refused
-/// when nobody is there who could finish it: told before a password is typed.
-pub(crate) async fn begin_operation(
+/// Opens an operation: for an unlock it waits to be done (or is as good as sent, with what was
+/// read ahead), for a reset for its password. Refused when nobody is there who could finish it:
+/// told before a password is typed.
+async fn begin_operation(
     tx: &mut Tx<'_>,
     service: &Service,
     row: &mut RecoveryRow,
-    act: Act,
+    (act, ahead): (Act, Option<Ahead>),
     now: Timestamp,
 ) -> Result<(), Refused> {
     let account =
@@ -396,7 +414,12 @@ pub(crate) async fn begin_operation(
     if !service.directory_ready(tx, account.directory, now).await? {
         return Err(Refused::new(ProblemCode::DirectoryUnavailable));
     }
-    let id = OperationId::new(now.unix_millis(), &mut *service.rng()).0;
+    let new_id = || OperationId::new(now.unix_millis(), &mut *service.rng()).0;
+    let (id, state, fence) = match (act, ahead) {
+        (Act::Unlock, Some(ahead)) => (ahead.operation, OperationState::Sent, Some(ahead.fence)),
+        (Act::Unlock, None) => (new_id(), OperationState::Waiting, None),
+        (Act::Reset, _) => (new_id(), OperationState::Typing, None),
+    };
     // The seal outlives the recovery's own time, the operation does not.
     let seal_expires_at = now.plus(Times::RECOVERY).unix_seconds();
     tx.add_operation(
@@ -408,13 +431,10 @@ pub(crate) async fn begin_operation(
             account: account.id,
             external_id: account.external_id,
             act,
-            state: match act {
-                Act::Unlock => OperationState::Waiting,
-                Act::Reset => OperationState::Typing,
-            },
+            state,
             seal_expires_at: Some(seal_expires_at),
             sealed: None,
-            fence: None,
+            fence,
             reason: None,
             expires_at: now.plus(Times::OPERATION),
         },
@@ -422,6 +442,9 @@ pub(crate) async fn begin_operation(
     )
     .await?;
     row.operation = Some(id);
+    if state == OperationState::Sent {
+        note(tx, row, Event::OperationSent, json!({ "operation": id }), now).await?;
+    }
     Ok(())
 }
 

@@ -38,6 +38,11 @@ impl Refused {
         Self { keep, retry_after: Some(Span::minutes(minutes)), ..Self::new(ProblemCode::TooMany) }
     }
 
+    /// More at once than this process holds places for.
+    pub fn busy() -> Self {
+        Self { retry_after: Some(Span::minutes(1)), ..Self::new(ProblemCode::Unavailable) }
+    }
+
     /// For the end of a write: a refusal that was counted commits its count.
     ///
     /// # Errors

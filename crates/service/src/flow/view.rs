@@ -83,19 +83,25 @@ pub async fn wait_for_change(
 }
 
 /// After a call that set work going: waits a little, so that most answers already hold its
-/// result. `None` when the first view still stands.
+/// result. `None` when the first view still stands. `sent` is the operation that the call stored
+/// as sent, if it is this recovery's.
 pub(super) async fn after_work(
     service: &Arc<Service>,
     tenant: &Arc<Tenant>,
     recovery: uuid::Uuid,
     first: &View,
+    sent: Option<uuid::Uuid>,
 ) -> Result<Option<View>, Refused> {
     if !matches!(first.stage, ApiStage::Checking | ApiStage::Working { .. }) {
         return Ok(None);
     }
     let mut changes = service.changes.subscribe();
     let row = row_of(service, recovery).await?;
-    service.take_up(&row);
+    match sent {
+        // A repetition finds the operation of the call before it.
+        Some(operation) if row.operation == Some(operation) => service.hand_over(operation),
+        _ => service.take_up(&row),
+    }
     let patience = Duration::from_micros(u64::try_from(Times::STATUS_WAIT.0).unwrap_or(0));
     let changed = async {
         loop {
@@ -115,7 +121,7 @@ pub(super) async fn after_work(
     }
 }
 
-/// Whether a token is, or just was, its recovery's.
+/// The recovery whose token this is, or just was.
 ///
 /// # Errors
 /// When it is not.
@@ -123,10 +129,10 @@ pub(super) async fn check_token(
     service: &Arc<Service>,
     tenant: &Tenant,
     token: &Token,
-) -> Result<(), Refused> {
+) -> Result<RecoveryRow, Refused> {
     let row = row_of(service, token.recovery).await?;
     let known = row.tenant == tenant.id.0 && token.age(&service.keys, &row).is_some();
-    if known { Ok(()) } else { Err(Refused::new(ProblemCode::TokenUnknown)) }
+    if known { Ok(row) } else { Err(Refused::new(ProblemCode::TokenUnknown)) }
 }
 
 async fn checked_row(

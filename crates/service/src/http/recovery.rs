@@ -58,6 +58,7 @@ pub(super) async fn get(
     let view = match look.wait_s {
         None => flow::look(&service, &tenant, &token, true).await?,
         Some(seconds) => {
+            let _place = service.waiting_reads.try_acquire().map_err(|_| Refused::busy())?;
             let wait = Duration::from_secs(seconds.min(MAX_WAIT_S));
             flow::wait_for_change(&service, &tenant, &token, look.revision, wait).await?
         }

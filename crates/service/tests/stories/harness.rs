@@ -10,7 +10,7 @@ use ed25519_dalek::Verifier as _;
 use http_body_util::BodyExt as _;
 use password::NewPassword;
 use protocol::{
-    api::{Stage, View},
+    api::{Draws, Stage, View},
     sealed::SealedPassword,
 };
 use rand::{SeedableRng as _, rngs::StdRng};
@@ -341,7 +341,7 @@ impl Lab {
             "proof_of_work": self.proof_of_work().await,
             "user_id": user_id,
             "reason": "cant-sign-in",
-            "methods": ["email"],
+            "draws": Draws::everything(),
             "language": "en",
             "tenant": null,
         })

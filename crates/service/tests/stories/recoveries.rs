@@ -92,6 +92,26 @@ async fn a_first_day_sets_the_first_password_and_clears_must_change() {
 }
 
 #[tokio::test]
+async fn a_client_is_offered_only_what_it_can_draw() {
+    let lab = Lab::new().await;
+    let anna = lab.person("anna@example.org").await;
+    lab.lock(anna).await;
+    let mut body = lab.beginning("anna@example.org").await;
+    let stages = body["draws"]["stages"].as_array_mut().unwrap();
+    stages.retain(|stage| stage != "new-password");
+    stages.push(json!("a-stage-of-next-year"));
+    let begun = lab.post("recoveries", "", &lab.key(), &body).await;
+    let code = lab.code().await;
+    let choice = lab.call("code", &begun.token(), json!({ "code": code })).await;
+    let Stage::Choice { finding, acts } = choice.stage() else { panic!("{choice:?}") };
+    assert_eq!((finding, acts), (Finding::Locked, vec![Act::Unlock]));
+    let refused = lab.call("act", &choice.token(), json!({ "act": "reset" })).await;
+    assert_eq!(refused.code(), "act-not-offered");
+    let done = lab.call("act", &choice.token(), json!({ "act": "unlock" })).await;
+    assert!(matches!(done.stage(), Stage::Done { reset_offered: false, .. }));
+}
+
+#[tokio::test]
 async fn a_mistyped_user_id_is_mended_while_no_gate_is_passed() {
     let lab = Lab::new().await;
     lab.person("anna@example.org").await;

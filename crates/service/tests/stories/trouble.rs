@@ -73,3 +73,15 @@ async fn an_unlock_of_an_account_that_unlocked_itself_is_done() {
     let heard = lab.call("act", &choice.token(), json!({ "act": "unlock" })).await;
     assert!(matches!(heard.stage(), Stage::Done { .. }));
 }
+
+#[tokio::test]
+async fn more_waiting_reads_than_places_are_told_so_and_take_none() {
+    let lab = Lab::new().await;
+    lab.person("anna@example.org").await;
+    let begun = lab.begin("anna@example.org").await;
+    let places = lab.service.waiting_reads.available_permits();
+    let _all = lab.service.waiting_reads.acquire_many(u32::try_from(places).unwrap()).await;
+    let refused = lab.get("recovery?wait_s=20", &begun.token()).await;
+    assert_eq!((refused.status, refused.code()), (503, "unavailable"));
+    assert_eq!(lab.get("recovery", &begun.token()).await.status, 200);
+}

@@ -9,7 +9,7 @@ use axum::{
     routing::any,
 };
 
-use crate::{agents, http::extract::OfTenant, service::Service};
+use crate::{agents, flow::Refused, http::extract::OfTenant, service::Service};
 
 /// The name of the protocol spoken on the link.
 const PROTOCOL: &str = "regain.agent.1";
@@ -23,10 +23,12 @@ async fn upgrade(
     State(service): State<Arc<Service>>,
     _: OfTenant,
     upgrade: WebSocketUpgrade,
-) -> Response {
-    upgrade
+) -> Result<Response, Refused> {
+    let place = Arc::clone(&service.unproved_links).try_acquire_owned();
+    let place = place.map_err(|_| Refused::busy())?;
+    Ok(upgrade
         .protocols([PROTOCOL])
         .max_frame_size(protocol::agent::MAX_FRAME)
         .max_message_size(protocol::agent::MAX_FRAME)
-        .on_upgrade(move |socket| agents::serve(service, socket))
+        .on_upgrade(move |socket| agents::serve(service, socket, place)))
 }
