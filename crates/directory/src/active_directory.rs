@@ -163,7 +163,10 @@ impl ActiveDirectory {
     /// values of the fence.
     async fn before_write(&self, account: &ExternalId, fence: &Fence) -> Result<Target, NotDone> {
         let controller = self.controller_of(fence).await?;
-        if let Some(Reading { session, dn, entry }) = self.just_read.take(account, fence) {
+        // A write on a connection that has ended would leave a doubt where there is none.
+        if let Some(Reading { mut session, dn, entry }) = self.just_read.take(account, fence)
+            && !session.is_closed()
+        {
             return Ok(Target { controller, session, dn, entry });
         }
         let dn = account::base_of(account).ok_or(NotDone::NoAccount)?;
