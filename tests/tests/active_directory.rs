@@ -1,6 +1,8 @@
 //! The Active Directory driver on a real domain: what it may do with nothing but the delegated
 //! rights, what it refuses, and what it says afterwards. What happened is checked with another
 //! LDAP client, never with the driver's own word.
+//!
+//! Long: a story for each thing that a real domain can say or do.
 
 #![expect(clippy::unwrap_used, reason = "a story stops at the first surprise")]
 

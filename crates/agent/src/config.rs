@@ -1,6 +1,8 @@
 //! The configuration: one TOML file, overridden by environment variables, overridden by
 //! `--set`. Unknown keys are refused; a wrong value names file, key and what would be right.
 //! Every key is explained in `agent.example.toml`.
+//!
+//! Long: each section stands beside the checks of its values and their tests.
 
 use std::{
     fmt,

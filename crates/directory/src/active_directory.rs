@@ -16,6 +16,7 @@ mod just_read;
 mod listing;
 mod policy;
 mod refusal;
+mod resolution;
 mod scope;
 mod trust;
 mod write;
@@ -24,7 +25,7 @@ mod writers;
 use std::{
     collections::VecDeque,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 use password::{NewPassword, PasswordRefusal, PasswordRules};
@@ -162,7 +163,10 @@ impl ActiveDirectory {
     /// values of the fence.
     async fn before_write(&self, account: &ExternalId, fence: &Fence) -> Result<Target, NotDone> {
         let controller = self.controller_of(fence).await?;
-        if let Some(Reading { session, dn, entry }) = self.just_read.take(account, fence) {
+        // A write on a connection that has ended would leave a doubt where there is none.
+        if let Some(Reading { mut session, dn, entry }) = self.just_read.take(account, fence)
+            && !session.is_closed()
+        {
             return Ok(Target { controller, session, dn, entry });
         }
         let dn = account::base_of(account).ok_or(NotDone::NoAccount)?;
@@ -257,60 +261,6 @@ impl ActiveDirectory {
         let attempt = Attempt { password, obeys_age_and_history: true, now: (self.now)() };
         target.password_outcome(sent, attempt, &before).await
     }
-
-    async fn try_resolve(
-        &self,
-        account: &ExternalId,
-        password: Option<&NewPassword>,
-        fence: &Fence,
-    ) -> Result<Outcome, NotDone> {
-        let controller = self.controller_of(fence).await?;
-        let dn = account::base_of(account).ok_or(NotDone::NoAccount)?;
-        let read = controller.read(&dn, account::FENCED).await;
-        let (_, entry) = read.map_err(|fault| told(&controller, &fault))?;
-        let entry = entry.ok_or(NotDone::NoAccount)?;
-        let values = Values::read(&entry);
-        Ok(match password {
-            None => resolve_unlock(&values, fence),
-            Some(password) => {
-                self.resolve_reset(&controller, account, &entry.dn, &values, password, fence).await
-            }
-        })
-    }
-
-    async fn resolve_reset(
-        &self,
-        controller: &Controller,
-        account: &ExternalId,
-        dn: &str,
-        values: &Values,
-        password: &NewPassword,
-        fence: &Fence,
-    ) -> Outcome {
-        const REMEMBERED: usize = 256;
-        let seen = written_since(values, fence);
-        let (Some(1), Some(before)) = (seen, fence.key_version) else {
-            return match seen {
-                Some(0) => not_written(),
-                Some(_) | None => Outcome::NotKnown,
-            };
-        };
-        let attempt = (account.clone(), before);
-        let disproved = || self.disproved.lock().unwrap_or_else(PoisonError::into_inner);
-        if disproved().contains(&attempt) {
-            return Outcome::NotKnown;
-        }
-        match controller.proves(dn, password.expose()).await {
-            Ok(true) => Outcome::Done,
-            Ok(false) => {
-                let mut disproved = disproved();
-                disproved.truncate(REMEMBERED - 1);
-                disproved.push_front(attempt);
-                Outcome::NotKnown
-            }
-            Err(_) => Outcome::NotKnown,
-        }
-    }
 }
 
 /// An account about to be written, on the connection that has just read it.
@@ -401,27 +351,6 @@ fn is_new_password(before: &Values, after: &Values) -> bool {
     }
 }
 
-/// How many passwords were set since the fence was read. `None` when either key version is
-/// hidden: then nothing is proved.
-fn written_since(values: &Values, fence: &Fence) -> Option<u32> {
-    let (now, then) = values.key_version.zip(fence.key_version)?;
-    Some(now.wrapping_sub(then))
-}
-
-fn not_written() -> Outcome {
-    Outcome::NotDone { reason: NotDone::DirectoryUnreachable }
-}
-
-fn resolve_unlock(values: &Values, fence: &Fence) -> Outcome {
-    if values.is_unlocked() {
-        Outcome::Done
-    } else if values.lockout_time == fence.lockout_time {
-        not_written()
-    } else {
-        Outcome::NotKnown
-    }
-}
-
 /// Logs why a controller did not answer and says what that means.
 fn told(controller: &Controller, fault: &Fault) -> NotDone {
     tracing::warn!(controller = %controller.url, %fault, "controller cannot be read");
@@ -501,32 +430,4 @@ impl Directory for ActiveDirectory {
 
 fn or_not_done(result: Result<Outcome, NotDone>) -> Outcome {
     result.unwrap_or_else(|reason| Outcome::NotDone { reason })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_hidden_key_version_proves_nothing() {
-        let since = |now, then| {
-            let values = Values {
-                password_last_set: "1".to_owned(),
-                lockout_time: String::new(),
-                key_version: now,
-            };
-            let fence = Fence {
-                controller: "ldaps://dc1".to_owned(),
-                password_last_set: "1".to_owned(),
-                lockout_time: String::new(),
-                key_version: then,
-            };
-            written_since(&values, &fence)
-        };
-        assert_eq!(since(Some(2), Some(2)), Some(0));
-        assert_eq!(since(Some(3), Some(2)), Some(1));
-        for (now, then) in [(None, None), (None, Some(2)), (Some(0), None), (Some(1), None)] {
-            assert_eq!(since(now, then), None, "{now:?} {then:?}");
-        }
-    }
 }

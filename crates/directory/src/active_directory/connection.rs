@@ -119,7 +119,7 @@ impl Controller {
     pub(super) async fn session(&self) -> Result<Session, Fault> {
         let mut warm = self.warm.lock().await;
         if let Some(session) = warm.as_mut()
-            && !session.ldap.is_closed()
+            && !session.is_closed()
         {
             return Ok(session.clone());
         }
@@ -226,6 +226,11 @@ impl Session {
     async fn learn(ldap: Ldap, login: &Login) -> Result<Self, Fault> {
         let domain = Arc::new(Domain::learn(&ldap, login).await?);
         Ok(Self { ldap, domain })
+    }
+
+    /// Whether the connection has ended.
+    pub(super) fn is_closed(&mut self) -> bool {
+        self.ldap.is_closed()
     }
 
     /// The head of the naming context, as it was at most a minute ago.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a story stops at the first surprise")]
 
 mod policy_hints;
+mod read_only;
 mod round_trips;
 mod server;
 

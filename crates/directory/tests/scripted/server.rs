@@ -26,6 +26,8 @@ const SERVICE: &str = "CN=NTDS Settings,CN=DC1,CN=Servers,CN=Site,CN=Sites,CN=Co
 pub(crate) struct Script {
     /// Its `supportedControl`.
     pub(crate) controls: Vec<&'static str>,
+    /// Its `supportedCapabilities`.
+    pub(crate) capabilities: Vec<&'static str>,
     /// The account's `pwdLastSet`.
     pub(crate) password_last_set: u64,
     /// How writes are refused, if they are: result code and text.
@@ -166,6 +168,7 @@ fn entry(base: &str, script: &Script) -> Option<StructureTag> {
             put("defaultNamingContext", HEAD);
             put("configurationNamingContext", "CN=Configuration,DC=ad");
             put("dsServiceName", SERVICE);
+            script.capabilities.iter().for_each(|oid| put("supportedCapabilities", oid));
             script.controls.iter().for_each(|oid| put("supportedControl", oid));
         }
         HEAD => {
