@@ -49,6 +49,9 @@ pub enum Event {
     AgentConnected,
     /// An agent's link ended.
     AgentDisconnected,
+    /// A frame on a proven link did not prove itself: edited, repeated, dropped or swapped on
+    /// the way. Nothing in it was acted on.
+    AgentFrameRefused,
 }
 
 impl Event {
@@ -75,6 +78,7 @@ impl Event {
         Self::AgentRemoved,
         Self::AgentConnected,
         Self::AgentDisconnected,
+        Self::AgentFrameRefused,
     ];
 
     /// Its stable name.
@@ -101,6 +105,7 @@ impl Event {
             Self::AgentRemoved => "agent-removed",
             Self::AgentConnected => "agent-connected",
             Self::AgentDisconnected => "agent-disconnected",
+            Self::AgentFrameRefused => "agent-frame-refused",
         }
     }
 }
