@@ -27,7 +27,7 @@ use crate::{
     person::{Asked, Person},
     schedule::{Acts, Event, Schedule},
     truth::{Ended, breaches},
-    world::{self, Beginning, DIRECTORY, TENANT, Which, World},
+    world::{self, Beginning, DIRECTORY, Points, TENANT, Which, World},
 };
 
 const START: i64 = 1_800_000_000_000_000;
@@ -174,8 +174,6 @@ impl Template {
     }
 }
 
-type Points = Box<dyn Fn(&World, &'static str) -> Next + Send + Sync>;
-
 fn points(
     schedule: &Schedule,
     reached: &Arc<Mutex<Vec<&'static str>>>,
@@ -299,7 +297,7 @@ async fn introduce(world: &Arc<World>, host: &str) {
 
 async fn until_ready(world: &Arc<World>) {
     until(|| async {
-        let ready = world.ask(|service, _| async move { world::is_ready(&service).await }).await;
+        let ready = world.ask(|service, _| async move { world::is_ready(&service) }).await;
         ready.filter(|ready| *ready)
     })
     .await;
