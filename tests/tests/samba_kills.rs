@@ -198,7 +198,10 @@ impl Table {
                     breach("told done, and the password is another");
                 }
             }
-            "not-known" => self.not_known += 1,
+            "not-known" => {
+                println!("not known: {case:?}, {before:?}, {after:?}");
+                self.not_known += 1;
+            }
             _ => {}
         }
         *self.rows.entry((case.victim, case.act)).or_default().entry(told).or_default() += 1;
