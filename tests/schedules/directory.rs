@@ -9,7 +9,7 @@ use std::{
 };
 
 use directory::Directory;
-use password::{NewPassword, PasswordRules};
+use password::NewPassword;
 use protocol::directory::{AccountRecord, AccountStatus, ExternalId, Fence, NotDone, Outcome};
 use tokio::time::sleep;
 
@@ -258,19 +258,13 @@ impl Directory for Accounts {
         let found = state.accounts.get(&account.0).ok_or(NotDone::NoAccount)?;
         Ok(AccountStatus {
             locked: found.lockout_time != 0,
-            disabled: false,
-            account_expired: false,
-            password_expired: false,
-            must_change: false,
-            never_signed_in: false,
-            protected: false,
-            rules: PasswordRules::unread(),
             fence: Fence {
                 controller: CONTROLLER.to_owned(),
                 password_last_set: found.password_last_set.to_string(),
                 lockout_time: found.lockout_time.to_string(),
                 key_version: (!state.hides_key_version).then_some(found.key_version),
             },
+            ..AccountStatus::default()
         })
     }
 

@@ -10,7 +10,6 @@
 #![expect(
     clippy::unwrap_used,
     clippy::wildcard_enum_match_arm,
-    clippy::print_stderr,
     reason = "a schedule stops at the first surprise, looks for some stages among many, and reports"
 )]
 

@@ -27,7 +27,7 @@ use crate::{
     person::{Asked, Person},
     schedule::{Acts, Event, Schedule},
     truth::{Ended, breaches},
-    world::{self, Beginning, DIRECTORY, TENANT, Which, World},
+    world::{self, Beginning, DIRECTORY, Points, TENANT, Which, World},
 };
 
 const START: i64 = 1_800_000_000_000_000;
@@ -81,6 +81,14 @@ impl Template {
             }
         });
         let people = std::mem::take(&mut *lock(&people));
+        // The last connection that closes may tidy the log of the database away: not while it
+        // is copied.
+        let log = folder.path().join("regain.db-wal");
+        for _ in 0..200 {
+            if log.exists() {
+                std::thread::park_timeout(Duration::from_millis(1));
+            }
+        }
         Self { listener, folder, people, micros: world.clockwork.micros() }
     }
 
@@ -91,6 +99,17 @@ impl Template {
         let beginning = Beginning { micros: self.micros, is_enrolled: true, ..beginning };
         let world = World::new(folder.path(), &PEOPLE, beginning);
         (folder, world, self.people.clone())
+    }
+
+    /// One in which nothing goes wrong.
+    pub(crate) fn copy_quietly(&self) -> (TempDir, Arc<World>, Vec<Person>) {
+        self.copy(Beginning {
+            micros: 0,
+            seed: 1,
+            down: Duration::ZERO,
+            is_enrolled: true,
+            points: Box::new(|_, _| Next::Go),
+        })
     }
 
     pub(crate) fn live<F>(&self, world: &Arc<World>, story: F)
@@ -155,8 +174,6 @@ impl Template {
     }
 }
 
-type Points = Box<dyn Fn(&World, &'static str) -> Next + Send + Sync>;
-
 fn points(
     schedule: &Schedule,
     reached: &Arc<Mutex<Vec<&'static str>>>,
@@ -205,9 +222,29 @@ impl Faults {
                 Event::Break => world.relay.break_all(),
                 Event::Clock(Which::Service, by) => world.service_clock.store(by, Ordering::SeqCst),
                 Event::Clock(Which::Agent, by) => world.agent_clock.store(by, Ordering::SeqCst),
+                Event::Busy(time) => keep_the_database_busy(&world, time),
                 Event::OtherHand => world.accounts.other_hand("ben"),
             }
         }
+    }
+}
+
+/// Every connection for reading is taken for so long.
+fn keep_the_database_busy(world: &Arc<World>, time: Duration) {
+    for _ in 0..4 {
+        let world = Arc::clone(world);
+        tokio::spawn(async move {
+            let read = world.ask(move |service, _| async move {
+                let read = service.store.read(move |_| {
+                    Box::pin(async move {
+                        sleep(time).await;
+                        Ok::<_, StoreError>(())
+                    })
+                });
+                let _ = read.await;
+            });
+            read.await
+        });
     }
 }
 
@@ -260,7 +297,7 @@ async fn introduce(world: &Arc<World>, host: &str) {
 
 async fn until_ready(world: &Arc<World>) {
     until(|| async {
-        let ready = world.ask(|service, _| async move { world::is_ready(&service).await }).await;
+        let ready = world.ask(|service, _| async move { world::is_ready(&service) }).await;
         ready.filter(|ready| *ready)
     })
     .await;

@@ -149,7 +149,9 @@ impl Relay {
         loop {
             let mut frame = frames.next().await?;
             self.clockwork.event();
-            match self.trick(way) {
+            // Only messages: pings and pongs say nothing.
+            let is_text = frame.first().is_some_and(|first| first & 0x0f == 1);
+            match is_text.then(|| self.trick(way)).flatten() {
                 Some(Trick::Delay(time)) => sleep(time).await,
                 Some(Trick::Twice) => to.write_all(&frame).await?,
                 Some(Trick::Swap) => {
@@ -167,7 +169,7 @@ impl Relay {
                 None => {}
             }
             to.write_all(&frame).await?;
-            while let Some(frame) = held.pop_front() {
+            while is_text && let Some(frame) = held.pop_front() {
                 to.write_all(&frame).await?;
             }
         }

@@ -71,6 +71,8 @@ pub(crate) enum Event {
     /// What stands breaks, and may be made again.
     Break,
     Clock(Which, i64),
+    /// The database of the service answers nobody for so long.
+    Busy(Duration),
     /// Somebody else sets Ben's password.
     OtherHand,
 }

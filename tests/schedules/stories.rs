@@ -2,12 +2,17 @@
 
 use std::time::Duration;
 
-use store::OperationState::Done;
+use rand::{SeedableRng as _, rngs::StdRng};
+use regain_agent::{Agent, AgentError, enrolment::open_secrets, journal::JournalError};
+use store::OperationState::{Done, NotDone};
 
 use crate::{
     clockwork::Next,
+    directory::Fault,
     play::{Played, Template},
+    relay::{Trick, Way},
     schedule::{Acts, Event, Schedule},
+    world::Which,
 };
 
 fn seconds(seconds: u64) -> Duration {
@@ -33,4 +38,114 @@ fn an_order_that_another_link_took_is_not_told_as_taken_by_nobody() {
         vec![(seconds(2), Event::Break), (seconds(12), Event::Part), (seconds(100), Event::Join)];
     let played = play(&schedule);
     assert_eq!((played.ended[0].state, played.writes), (Done, 1));
+}
+
+/// Written, but not told; the service starts again and cannot read which directory it was.
+#[test]
+fn a_database_that_answers_nobody_tells_nothing_of_what_was_sent() {
+    let mut schedule = Schedule::quiet(Acts::Unlock);
+    schedule.points = vec![
+        ("agent: after the write", 0, Next::Wait(seconds(150))),
+        ("service: after the fence is stored", 1, Next::Wait(seconds(20))),
+    ];
+    schedule.events =
+        vec![(seconds(2), Event::Kill(Which::Service)), (seconds(12), Event::Busy(seconds(90)))];
+    let played = play(&schedule);
+    assert_eq!((played.ended[0].state, played.writes), (Done, 1));
+}
+
+/// The agent is held up between its journal and the write, for longer than the order lives.
+#[test]
+fn an_agent_that_wakes_after_the_orders_life_does_not_write() {
+    for acts in [Acts::Unlock, Acts::Reset] {
+        let mut schedule = Schedule::quiet(acts);
+        schedule.points = vec![("agent: before the write", 0, Next::Wait(seconds(125)))];
+        let played = play(&schedule);
+        assert_eq!((played.ended[0].state, played.writes), (NotDone, 0), "{acts:?}");
+    }
+}
+
+#[test]
+fn an_order_that_was_held_up_on_the_way_is_not_carried_out() {
+    for acts in [Acts::Unlock, Acts::Reset] {
+        for later in 0..4 {
+            let mut schedule = Schedule::quiet(acts);
+            schedule.tricks = vec![(Way::ToAgent, later, Trick::Delay(seconds(125)))];
+            play(&schedule);
+        }
+    }
+}
+
+/// The write arrives after the driver gave it up, and after the agent started again.
+#[test]
+fn a_late_write_is_found_and_told() {
+    for acts in [Acts::Unlock, Acts::Reset] {
+        let mut schedule = Schedule::quiet(acts);
+        schedule.directory = vec![Fault::Late(seconds(28))];
+        schedule.points = vec![("directory: a write is under way", 0, Next::End)];
+        let played = play(&schedule);
+        assert_eq!((played.ended[0].state, played.writes), (Done, 1), "{acts:?}");
+    }
+}
+
+#[test]
+fn frames_that_are_replayed_swapped_dropped_or_edited_are_refused_and_audited() {
+    let template = Template::new();
+    for trick in [Trick::Twice, Trick::Swap, Trick::Drop, Trick::Edit] {
+        for (way, acts) in [
+            (Way::ToService, Acts::Unlock),
+            (Way::ToService, Acts::Reset),
+            (Way::ToAgent, Acts::Unlock),
+            (Way::ToAgent, Acts::Reset),
+        ] {
+            for later in 0..2 {
+                let mut schedule = Schedule::quiet(acts);
+                schedule.tricks = vec![(way, later, trick)];
+                let played = template.play(&schedule);
+                let what = format!("{trick:?} {way:?} {acts:?} {later}");
+                assert_eq!(played.breaches, Vec::<String>::new(), "{what}");
+                let count = |name| played.trail.iter().filter(|event| *event == name).count();
+                // Noticed with the next message at the latest; an agent may not get one in time.
+                if way == Way::ToService || matches!(trick, Trick::Twice | Trick::Edit) {
+                    assert!(count("agent-disconnected") > 1, "{what}: the link ended");
+                }
+                if way == Way::ToService {
+                    assert_eq!(count("agent-frame-refused"), 1, "{what}");
+                }
+            }
+        }
+    }
+}
+
+/// Two agents of one directory, the second on a copy of the first one's journal.
+#[test]
+fn an_agent_on_another_ones_journal_does_not_start() {
+    let (_folder, world, _) = Template::new().copy_quietly();
+    let enrolment = world.folder.join("agent/enrolment.json");
+    let text = std::fs::read_to_string(&enrolment).unwrap();
+    let mut second: serde_json::Value = serde_json::from_str(&text).unwrap();
+    second["agent"] = "01a3185c-5107-7464-97fe-000000000002".into();
+    std::fs::write(&enrolment, second.to_string()).unwrap();
+    let config = world.agent_config();
+    let secrets = open_secrets(&config).unwrap();
+    let rng = StdRng::seed_from_u64(1);
+    let opened = Agent::open(&config, world.accounts.clone(), &secrets, world.agent_clock(), rng);
+    assert!(matches!(
+        opened.err(),
+        Some(AgentError::Journal(JournalError::Content { line: 1, .. }))
+    ));
+}
+
+/// A directory that compares nothing: still at most one write, and no lie.
+#[test]
+fn a_directory_without_a_fence_is_written_once_all_the_same() {
+    for point in ["directory: a write is carried out", "agent: after the write"] {
+        for acts in [Acts::Unlock, Acts::Reset] {
+            let mut schedule = Schedule::quiet(acts);
+            schedule.is_fenced = false;
+            schedule.points = vec![(point, 0, Next::End)];
+            let played = play(&schedule);
+            assert_eq!((played.ended[0].state, played.writes), (Done, 1), "{point} {acts:?}");
+        }
+    }
 }

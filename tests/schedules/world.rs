@@ -45,6 +45,9 @@ const LONGEST: Duration = Duration::from_secs(3600);
 type Work =
     Box<dyn FnOnce(Arc<Service>, Router) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
 
+/// Decides what happens at a point.
+pub(crate) type Points = Box<dyn Fn(&World, &'static str) -> Next + Send + Sync>;
+
 /// What everybody in the world shares.
 pub(crate) struct World {
     pub(crate) clockwork: Arc<Clockwork>,
@@ -57,7 +60,7 @@ pub(crate) struct World {
     /// Before its enrolment there is no agent.
     pub(crate) is_enrolled: AtomicBool,
     /// What happens at the points; each life of a part asks it anew.
-    pub(crate) points: Box<dyn Fn(&World, &'static str) -> Next + Send + Sync>,
+    pub(crate) points: Points,
     /// How long a part that ended stays down.
     pub(crate) down: Duration,
     pub(crate) seed: u64,
@@ -82,7 +85,7 @@ pub(crate) struct Beginning {
     pub(crate) seed: u64,
     pub(crate) down: Duration,
     pub(crate) is_enrolled: bool,
-    pub(crate) points: Box<dyn Fn(&World, &'static str) -> Next + Send + Sync>,
+    pub(crate) points: Points,
 }
 
 impl World {
@@ -352,6 +355,6 @@ fn config(folder: &Path) -> Config {
 }
 
 /// Whether an agent of the directory is there and could be asked.
-pub(crate) async fn is_ready(service: &Arc<Service>) -> bool {
+pub(crate) fn is_ready(service: &Arc<Service>) -> bool {
     service.links.is_ready(DirectoryId(DIRECTORY))
 }

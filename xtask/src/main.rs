@@ -12,6 +12,7 @@ mod notices;
 mod packages;
 mod repository;
 mod setup;
+mod soak;
 mod suites;
 mod terminal;
 mod test;
@@ -38,6 +39,7 @@ cargo xtask COMMAND
   test [quick]               every test; quick: rules and stories on SQLite alone
   bench [--only PART]        what it costs, against the budgets; PART: app, sizes, wire, writeback,
                              recoveries
+  soak [--kills N]           1,000 real kills on a Samba domain; writes docs/soak.md
   setup                      install what demo and test need, and build the pages
   codegen [--check]          the API description and what the pages make of it
   notices [--check]          the notices of third parties
@@ -72,6 +74,7 @@ struct Command {
     check: bool,
     help: bool,
     only: Option<String>,
+    kills: Option<String>,
 }
 
 impl Command {
@@ -87,6 +90,7 @@ impl Command {
                 Arg::Long("ad") => command.ad = true,
                 Arg::Long("headless") => command.headless = true,
                 Arg::Long("only") => command.only = Some(parser.value()?.string()?),
+                Arg::Long("kills") => command.kills = Some(parser.value()?.string()?),
                 Arg::Long("yes") => command.yes = true,
                 Arg::Long("check") => command.check = true,
                 Arg::Long("help") | Arg::Short('h') => command.help = true,
@@ -105,6 +109,7 @@ impl Command {
             Some("demo") => demo::run(&setup, watch, self.ad, self.headless),
             Some("test") => test::run(&setup, self.quick),
             Some("bench") => bench::run(&setup, self.only.as_deref()),
+            Some("soak") => soak::run(&setup, self.kills.as_deref()),
             Some("codegen") => codegen::run(children, self.check),
             Some("notices") => notices::run(children, self.check),
             Some("tidy") => tidy::run(),

@@ -65,11 +65,12 @@ impl TestProgram {
     }
 }
 
-/// Builds everything, tests and programs, and returns the test programs.
-pub(crate) fn build() -> Result<Vec<TestProgram>> {
+/// Builds what these arguments of cargo name, and returns the test programs among it.
+pub(crate) fn build(what: &[&str]) -> Result<Vec<TestProgram>> {
     let mut command = Children::command(repository::cargo());
     command
-        .args(["build", "--workspace", "--all-targets"])
+        .arg("build")
+        .args(what)
         .arg("--message-format=json-render-diagnostics")
         .current_dir(repository::root())
         .stdout(Stdio::piped());

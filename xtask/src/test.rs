@@ -92,7 +92,7 @@ impl Run<'_> {
     fn build(&mut self) -> Result<Vec<TestProgram>> {
         let watch = Watch::start();
         say_heading("Compiling programs and tests (about 8 minutes the first time)");
-        let programs = suites::build()?;
+        let programs = suites::build(&["--workspace", "--all-targets"])?;
         for program in &programs {
             program.kind()?;
         }

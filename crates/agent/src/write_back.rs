@@ -216,6 +216,11 @@ impl<D: Directory> WriteBack<D> {
         }
         fail_points::point("agent: before the write").await;
         let begun = Instant::now();
+        if begun >= arrived.deadline {
+            // Held up since it was allowed: a machine that slept, a disk that hung.
+            let reason = NotDone::Expired;
+            return self.conclude(*operation, Outcome::NotDone { reason }).await;
+        }
         let outcome = self.write(&intent, &allowed, arrived.change.handed_before).await;
         fail_points::point("agent: after the write").await;
         match outcome {

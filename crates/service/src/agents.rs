@@ -223,7 +223,13 @@ pub async fn serve(service: Arc<Service>, mut socket: WebSocket, place: OwnedSem
         hand_over_beside(&service, directory);
     }
     tracing::info!(agent = %link.agent, %end, "an agent link ended");
-    let left = note(&service, &agent, Event::AgentDisconnected, true).await;
+    let refused = match end {
+        LinkEnd::NotProved | LinkEnd::Unreadable => {
+            note(&service, &agent, Event::AgentFrameRefused, false).await
+        }
+        LinkEnd::Stranger | LinkEnd::Gone | LinkEnd::Store(_) => Ok(()),
+    };
+    let left = note(&service, &agent, Event::AgentDisconnected, true).await.and(refused);
     if let Err(cause) = left {
         tracing::error!(%cause, "the end of a link could not be stored");
     }

@@ -53,6 +53,9 @@ pub enum Event {
     WriteBackOn,
     /// An administrator switched it off.
     WriteBackOff,
+    /// A frame on a proven link did not prove itself: edited, repeated, dropped or swapped on
+    /// the way. Nothing in it was acted on.
+    AgentFrameRefused,
 }
 
 impl Event {
@@ -81,6 +84,7 @@ impl Event {
         Self::AgentDisconnected,
         Self::WriteBackOn,
         Self::WriteBackOff,
+        Self::AgentFrameRefused,
     ];
 
     /// Its stable name.
@@ -109,6 +113,7 @@ impl Event {
             Self::AgentDisconnected => "agent-disconnected",
             Self::WriteBackOn => "write-back-on",
             Self::WriteBackOff => "write-back-off",
+            Self::AgentFrameRefused => "agent-frame-refused",
         }
     }
 }

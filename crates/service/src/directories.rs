@@ -272,7 +272,12 @@ async fn send(service: &Arc<Service>, mut operation: OperationRow, status: &Acco
 
 async fn change(service: &Arc<Service>, operation: OperationRow, handed: Handed) {
     fail_points::point("service: after the fence is stored").await;
-    match directory_of(service, operation.directory).await.map(|directory| directory.kind) {
+    let directory = match directory_of(service, operation.directory).await {
+        Ok(directory) => directory,
+        // It stays sent: the next link hands it over, and the directory tells.
+        Err(cause) => return log_failure(Err(cause), "a directory could not be read"),
+    };
+    match directory.map(|directory| directory.kind) {
         Some(DirectoryKind::Embedded) => embedded::change(service, operation).await,
         Some(DirectoryKind::Agent) => change_by_agent(service, operation, handed).await,
         None => finish(service, &operation, not_done(NotDone::NoAccount)).await,
@@ -474,8 +479,8 @@ async fn status_of(
     account: Option<Uuid>,
 ) -> Result<AccountStatus, NotDone> {
     let account = account_of(service, account).await?;
-    let directory =
-        directory_of(service, account.directory).await.ok_or(NotDone::DirectoryUnreachable)?;
+    let directory = directory_of(service, account.directory).await.ok().flatten();
+    let directory = directory.ok_or(NotDone::DirectoryUnreachable)?;
     match directory.kind {
         DirectoryKind::Embedded => embedded::status(service, &account).await,
         DirectoryKind::Agent => {
@@ -498,9 +503,9 @@ async fn account_of(service: &Service, id: Option<Uuid>) -> Result<AccountRow, N
     }
 }
 
-async fn directory_of(service: &Service, id: Uuid) -> Option<DirectoryRow> {
+async fn directory_of(service: &Service, id: Uuid) -> Result<Option<DirectoryRow>, StoreError> {
     let read = service.store.read(move |mut tx| Box::pin(async move { tx.directory(id).await }));
-    read.await.ok().flatten()
+    read.await
 }
 
 fn state_of(status: &AccountStatus) -> AccountState {

@@ -106,7 +106,8 @@ fn configure(folder: &RunFolder, samba: &Samba) -> Result<()> {
     let configuration = format!(
         "[agent]\nname = \"lab\"\ndata_dir = \"{data}\"\nsecrets = \"file\"\n\n\
          [active_directory]\ncontrollers = [\"{url}\"]\nca_file = \"{ca}\"\naccount = \"{account}\"\n\
-         password_file = \"{password_file}\"\nsubtrees = [\"{people}\"]\n",
+         password_file = \"{password_file}\"\nsubtrees = [\"{people}\"]\n\n\
+         # Many people within minutes.\n[limits]\noperations_per_hour = 1000000\n",
         data = folder.folder("data")?.display(),
         url = samba.url(),
         ca = samba.ca_file().display(),
