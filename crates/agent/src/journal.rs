@@ -24,7 +24,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use self::file::JournalFile;
 
-/// How long an outcome is kept to answer repetitions: longer than any order can live.
+/// How long a stored outcome is kept to answer repetitions: longer than any order can live.
 const KEPT_MILLIS: u64 = 48 * 3600 * 1000;
 
 /// The journal of this agent.
@@ -139,14 +139,21 @@ impl Journal {
             apply(&mut known, entry);
         }
         let before = known.len();
-        known.retain(|_, operation| operation.at.saturating_add(KEPT_MILLIS) > now_millis);
+        // By the wall clock, which may be wrong: what the service has not stored is never dropped.
+        let is_kept =
+            |known: &Known| !known.stored || known.at.saturating_add(KEPT_MILLIS) > now_millis;
+        known.retain(|_, known| is_kept(known));
         if known.len() < before {
             file.replace(agent, known.iter().flat_map(|(&id, known)| lines_of(id, known)))?;
         }
         let (writer, appends) = mpsc::unbounded_channel();
+        let points = fail_points::handle();
         thread::Builder::new()
             .name("journal".to_owned())
-            .spawn(move || write_all(file, appends))
+            .spawn(move || {
+                let _points = points.enter();
+                write_all(file, appends);
+            })
             .map_err(|cause| JournalError::Io { path: path.display().to_string(), cause })?;
         Ok(Self { known: Arc::new(Mutex::new(known)), writer })
     }

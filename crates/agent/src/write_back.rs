@@ -194,6 +194,7 @@ impl<D: Directory> WriteBack<D> {
 
     /// The service has stored an outcome.
     pub(crate) async fn stored(&self, operation: OperationId) {
+        fail_points::point("agent: told that the outcome is stored").await;
         let noted = self.journal.stored(operation, self.clock.unix_millis()).await;
         self.or_end(noted);
     }
@@ -205,17 +206,20 @@ impl<D: Directory> WriteBack<D> {
             Err(reason) => return self.conclude(*operation, Outcome::NotDone { reason }).await,
         };
         let intent = Intent { account: account.clone(), act: allowed.act(), fence: fence.clone() };
+        fail_points::point("agent: before the intent is noted").await;
         let noted = self.journal.intend(*operation, intent.clone(), self.clock.unix_millis()).await;
         if let Err(error) = noted {
-            // Nothing was written, and this agent will not write any more.
-            self.tell(*operation, Outcome::NotDone { reason: NotDone::NoAgent }).await;
+            // Nothing was written; but what is not in the journal binds nobody: a restart may
+            // carry the order out before this report is stored.
+            self.tell(*operation, Outcome::NotKnown).await;
             return Err(error);
         }
+        fail_points::point("agent: before the write").await;
         let begun = Instant::now();
-        match self.write(&intent, &allowed, arrived.change.handed_before).await {
-            outcome @ (Outcome::Done | Outcome::NotDone { .. }) => {
-                self.conclude(*operation, outcome).await
-            }
+        let outcome = self.write(&intent, &allowed, arrived.change.handed_before).await;
+        fail_points::point("agent: after the write").await;
+        match outcome {
+            Outcome::Done | Outcome::NotDone { .. } => self.conclude(*operation, outcome).await,
             Outcome::NotKnown => {
                 self.find_out(*operation, &intent, allowed.password(), begun).await
             }
@@ -336,6 +340,7 @@ impl<D: Directory> WriteBack<D> {
 
     async fn conclude(&self, operation: OperationId, outcome: Outcome) -> Result<(), JournalError> {
         self.journal.conclude(operation, outcome.clone(), self.clock.unix_millis()).await?;
+        fail_points::point("agent: before the report").await;
         tracing::info!(%operation, ?outcome, "operation ended");
         self.tell(operation, outcome).await;
         Ok(())
@@ -344,6 +349,7 @@ impl<D: Directory> WriteBack<D> {
     async fn tell(&self, operation: OperationId, outcome: Outcome) {
         // Without a link it is told after the next connect, from the journal.
         self.outbox.send(Report::Outcome { operation, outcome }).await;
+        fail_points::point("agent: after the report").await;
     }
 
     fn or_end(&self, done: Result<(), JournalError>) {

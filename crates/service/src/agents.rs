@@ -20,7 +20,7 @@ use protocol::{
     agent::{Change, Direction, Hello, LinkSession, Order, Proof, Report, SignedFrame, Welcome},
     bytes::Bytes,
     directory::{AccountRecord, AccountStatus, ExternalId, NotDone, Outcome},
-    id::{AccountId, AgentId, DirectoryId},
+    id::{AccountId, AgentId, DirectoryId, OperationId},
     sealed::RecipientList,
 };
 use rand::Rng as _;
@@ -28,7 +28,10 @@ use recovery::Times;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
 use store::{AgentRow, AuditEvent, NewAccount, OperationState, StoreError};
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::{
+    sync::{OwnedSemaphorePermit, mpsc, oneshot},
+    time::Instant,
+};
 
 use crate::{
     audit::Event,
@@ -40,12 +43,23 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Orders that may wait for a slow link.
 const QUEUE: usize = 256;
+/// How long it is remembered who took an order: longer than anybody hands it over.
+const REMEMBERED: Duration = Duration::from_secs(300);
 
 /// The links that are open in this process.
 #[derive(Default)]
 pub struct AgentLinks {
     open: Mutex<HashMap<DirectoryId, Vec<Arc<Link>>>>,
     requests: AtomicU64,
+    orders: Mutex<HashMap<OperationId, Taken>>,
+}
+
+/// Whether an order may be with an agent. Several ways lead there (the call, a new link), and
+/// "nobody took it" must be true of all of them.
+struct Taken {
+    by: usize,
+    given_up: bool,
+    since: Instant,
 }
 
 struct Link {
@@ -87,10 +101,34 @@ impl AgentLinks {
 
     /// Hands a change to an agent. `false` when no link took it.
     pub async fn send_change(&self, directory: DirectoryId, change: Change) -> bool {
-        match self.best(directory) {
+        let operation = change.operation;
+        let may_go = self.of_order(operation, |taken| {
+            taken.by += usize::from(!taken.given_up);
+            !taken.given_up
+        });
+        let sent = match self.best(directory).filter(|_| may_go) {
             Some(link) => link.send(Order::Change(Box::new(change))).await,
             None => false,
+        };
+        if may_go && !sent {
+            self.of_order(operation, |taken| taken.by = taken.by.saturating_sub(1));
         }
+        sent
+    }
+
+    /// Settles that nobody takes this order any more. `false` when somebody may have.
+    pub(crate) fn give_up(&self, operation: OperationId) -> bool {
+        self.of_order(operation, |taken| {
+            taken.given_up = taken.by == 0;
+            taken.given_up
+        })
+    }
+
+    fn of_order<T>(&self, operation: OperationId, change: impl FnOnce(&mut Taken) -> T) -> T {
+        let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = Instant::now();
+        orders.retain(|_, taken| since.duration_since(taken.since) < REMEMBERED);
+        change(orders.entry(operation).or_insert(Taken { by: 0, given_up: false, since }))
     }
 
     /// The newest link that reaches a controller.

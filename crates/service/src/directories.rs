@@ -237,6 +237,7 @@ fn still_allowed(act: Act, status: &AccountStatus) -> Go {
 
 /// Stores the values read before, and only then lets somebody write.
 async fn send(service: &Arc<Service>, mut operation: OperationRow, status: &AccountStatus) {
+    fail_points::point("service: before the fence is stored").await;
     let fence = serde_json::to_string(&status.fence).unwrap_or_default();
     let (id, stored, now) = (operation.id, fence.clone(), service.now());
     let sent = service
@@ -265,6 +266,7 @@ async fn send(service: &Arc<Service>, mut operation: OperationRow, status: &Acco
 }
 
 async fn change(service: &Arc<Service>, operation: OperationRow, handed: Handed) {
+    fail_points::point("service: after the fence is stored").await;
     match directory_of(service, operation.directory).await.map(|directory| directory.kind) {
         Some(DirectoryKind::Embedded) => embedded::change(service, operation).await,
         Some(DirectoryKind::Agent) => change_by_agent(service, operation, handed).await,
@@ -283,11 +285,15 @@ async fn change_by_agent(service: &Arc<Service>, operation: OperationRow, handed
     if !service.links.send_change(directory, order).await {
         // Nobody took it now. What was sent before a crash may have been written all the same.
         let outcome = match handed {
-            Handed::FirstNow => not_done(NotDone::NoAgent),
-            Handed::Before => Outcome::NotKnown,
+            // A new link may have handed it over meanwhile.
+            Handed::FirstNow if service.links.give_up(OperationId(operation.id)) => {
+                not_done(NotDone::NoAgent)
+            }
+            Handed::FirstNow | Handed::Before => Outcome::NotKnown,
         };
         return finish(service, &operation, outcome).await;
     }
+    fail_points::point("service: after the order is handed over").await;
     let patience = service.now().until(operation.expires_at).0.max(0) + Times::STATUS.0;
     let patience = Duration::from_micros(u64::try_from(patience).unwrap_or(0));
     let reported = async {
@@ -348,6 +354,7 @@ pub(crate) async fn try_finish(
     operation: &OperationRow,
     outcome: Outcome,
 ) -> Result<(), StoreError> {
+    fail_points::point("service: before the outcome is stored").await;
     let (for_tx, id, now) = (Arc::clone(service), operation.id, service.now());
     let written = service
         .store
@@ -355,6 +362,7 @@ pub(crate) async fn try_finish(
             Box::pin(async move { finish_in(&mut tx, &for_tx, id, &outcome, now).await })
         })
         .await;
+    fail_points::point("service: after the outcome is stored").await;
     service.changed(operation.recovery);
     service.outbox_filled.notify_one();
     written

@@ -104,7 +104,10 @@ async fn sweep_some(service: &Arc<Service>, before: Timestamp) -> Result<u64, St
 
 /// After a restart: operations whose outcome is awaited go on from their row. Of those that were
 /// sent to an agent nobody knows until it is back and its journal answers ([`crate::agents`]).
-async fn take_up_awaited(service: &Arc<Service>) -> Result<(), StoreError> {
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn take_up_awaited(service: &Arc<Service>) -> Result<(), StoreError> {
     let awaited =
         service.store.read(|mut tx| Box::pin(async move { tx.awaited_operations().await })).await?;
     for operation in awaited {

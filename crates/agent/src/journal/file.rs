@@ -48,7 +48,10 @@ impl JournalFile {
         entries: impl Iterator<Item = &'a Entry>,
     ) -> Result<(), JournalError> {
         let lines = lines(entries)?;
-        let written = self.file.write_all(&lines).and_then(|()| self.file.sync_data());
+        let written = fail_points::io("journal: before the lines are written")
+            .and_then(|()| self.file.write_all(&lines))
+            .and_then(|()| fail_points::io("journal: before the lines are on disk"))
+            .and_then(|()| self.file.sync_data());
         written.map_err(|cause| io(&self.path, cause))
     }
 

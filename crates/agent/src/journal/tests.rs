@@ -90,7 +90,9 @@ async fn what_is_past_its_time_is_forgotten() {
     let path = folder.path().join("journal");
     let journal = Journal::open(&path, AGENT, NOW).unwrap();
     journal.conclude(operation(1), Outcome::Done, NOW).await.unwrap();
+    journal.stored(operation(1), NOW).await.unwrap();
     journal.conclude(operation(2), Outcome::Done, NOW + KEPT_MILLIS).await.unwrap();
+    journal.stored(operation(2), NOW + KEPT_MILLIS).await.unwrap();
     drop(journal);
     let size = std::fs::metadata(&path).unwrap().len();
     for _ in 0..2 {
@@ -99,6 +101,22 @@ async fn what_is_past_its_time_is_forgotten() {
         assert!(journal.find(operation(2)).is_some());
     }
     assert!(std::fs::metadata(&path).unwrap().len() < size);
+}
+
+/// Found by a schedule: the agent ended after its write, started with a clock three days ahead,
+/// took the repeated order for a new one and told "not done".
+#[tokio::test]
+async fn a_clock_far_ahead_forgets_nothing_that_the_service_has_not_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal");
+    let journal = Journal::open(&path, AGENT, NOW).unwrap();
+    journal.intend(operation(1), intent(), NOW).await.unwrap();
+    journal.intend(operation(2), intent(), NOW).await.unwrap();
+    journal.conclude(operation(2), Outcome::Done, NOW).await.unwrap();
+    drop(journal);
+    let journal = Journal::open(&path, AGENT, NOW + 2 * KEPT_MILLIS).unwrap();
+    assert_eq!(journal.open_intents(), [(operation(1), intent())]);
+    assert_eq!(journal.unstored_outcomes(), [(operation(2), Outcome::Done)]);
 }
 
 #[tokio::test]

@@ -99,6 +99,7 @@ pub async fn call(
         None
     };
     let sent = ahead.as_ref().map(|ahead| ahead.operation);
+    fail_points::point("service: before a call is stored").await;
     let (for_tx, in_tenant) = (Arc::clone(service), Arc::clone(tenant));
     let answer = service
         .store
@@ -110,6 +111,7 @@ pub async fn call(
             })
         })
         .await?;
+    fail_points::point("service: after a call is stored").await;
     service.changed(recovery);
     service.outbox_filled.notify_one();
     let mut step = answer?;
