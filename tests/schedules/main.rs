@@ -34,7 +34,7 @@ use std::{
 
 use crate::{
     clockwork::lock,
-    play::{Played, Template},
+    play::{Played, Template, alone},
     schedule::{AGENT_POINTS, SERVICE_POINTS, Schedule},
 };
 
@@ -74,6 +74,7 @@ fn number(name: &str) -> Option<u64> {
 
 #[test]
 fn a_thousand_schedules_write_at_most_once_and_tell_the_truth() {
+    let _alone = alone();
     let again = number("REGAIN_SEED");
     let (first, count) = match again {
         Some(seed) => (seed, 1),

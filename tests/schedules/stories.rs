@@ -9,7 +9,7 @@ use store::OperationState::{Done, NotDone};
 use crate::{
     clockwork::Next,
     directory::Fault,
-    play::{Played, Template},
+    play::{Played, Template, alone},
     relay::{Trick, Way},
     schedule::{Acts, Event, Schedule},
     world::Which,
@@ -29,6 +29,7 @@ fn play(schedule: &Schedule) -> Played {
 /// link is gone before the report. "Nobody took it" would be a lie.
 #[test]
 fn an_order_that_another_link_took_is_not_told_as_taken_by_nobody() {
+    let _alone = alone();
     let mut schedule = Schedule::quiet(Acts::Unlock);
     schedule.points = vec![
         ("service: after the fence is stored", 0, Next::Wait(seconds(20))),
@@ -43,6 +44,7 @@ fn an_order_that_another_link_took_is_not_told_as_taken_by_nobody() {
 /// Written, but not told; the service starts again and cannot read which directory it was.
 #[test]
 fn a_database_that_answers_nobody_tells_nothing_of_what_was_sent() {
+    let _alone = alone();
     let mut schedule = Schedule::quiet(Acts::Unlock);
     schedule.points = vec![
         ("agent: after the write", 0, Next::Wait(seconds(150))),
@@ -57,6 +59,7 @@ fn a_database_that_answers_nobody_tells_nothing_of_what_was_sent() {
 /// The agent is held up between its journal and the write, for longer than the order lives.
 #[test]
 fn an_agent_that_wakes_after_the_orders_life_does_not_write() {
+    let _alone = alone();
     for acts in [Acts::Unlock, Acts::Reset] {
         let mut schedule = Schedule::quiet(acts);
         schedule.points = vec![("agent: before the write", 0, Next::Wait(seconds(125)))];
@@ -67,6 +70,7 @@ fn an_agent_that_wakes_after_the_orders_life_does_not_write() {
 
 #[test]
 fn an_order_that_was_held_up_on_the_way_is_not_carried_out() {
+    let _alone = alone();
     for acts in [Acts::Unlock, Acts::Reset] {
         for later in 0..4 {
             let mut schedule = Schedule::quiet(acts);
@@ -79,6 +83,7 @@ fn an_order_that_was_held_up_on_the_way_is_not_carried_out() {
 /// The write arrives after the driver gave it up, and after the agent started again.
 #[test]
 fn a_late_write_is_found_and_told() {
+    let _alone = alone();
     for acts in [Acts::Unlock, Acts::Reset] {
         let mut schedule = Schedule::quiet(acts);
         schedule.directory = vec![Fault::Late(seconds(28))];
@@ -90,6 +95,7 @@ fn a_late_write_is_found_and_told() {
 
 #[test]
 fn frames_that_are_replayed_swapped_dropped_or_edited_are_refused_and_audited() {
+    let _alone = alone();
     let template = Template::new();
     for trick in [Trick::Twice, Trick::Swap, Trick::Drop, Trick::Edit] {
         for (way, acts) in [
@@ -120,6 +126,7 @@ fn frames_that_are_replayed_swapped_dropped_or_edited_are_refused_and_audited() 
 /// Two agents of one directory, the second on a copy of the first one's journal.
 #[test]
 fn an_agent_on_another_ones_journal_does_not_start() {
+    let _alone = alone();
     let (_folder, world, _) = Template::new().copy_quietly();
     let enrolment = world.folder.join("agent/enrolment.json");
     let text = std::fs::read_to_string(&enrolment).unwrap();
@@ -139,6 +146,7 @@ fn an_agent_on_another_ones_journal_does_not_start() {
 /// A directory that compares nothing: still at most one write, and no lie.
 #[test]
 fn a_directory_without_a_fence_is_written_once_all_the_same() {
+    let _alone = alone();
     for point in ["directory: a write is carried out", "agent: after the write"] {
         for acts in [Acts::Unlock, Acts::Reset] {
             let mut schedule = Schedule::quiet(acts);
