@@ -3,6 +3,8 @@
 //!
 //! An operation goes waiting -> sent -> an outcome, each a row written before the next thing is
 //! done, so that a restart takes up exactly where it stopped. The first outcome stands.
+//!
+//! Long: the whole way of an operation, from the first reading to its outcome.
 
 use std::{sync::Arc, time::Duration};
 

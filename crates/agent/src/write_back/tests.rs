@@ -1,5 +1,7 @@
 //! Exactly once in effect: a directory that counts its writes, and every way of losing an
 //! answer. Time stands still and is moved by hand.
+//!
+//! Long: one lab, and a story for each way that a write can go wrong.
 
 use std::{
     collections::VecDeque,

@@ -1,5 +1,7 @@
 //! Every call after the first: one transaction that finds the row, recognises a repetition,
 //! asks the step table, does the one thing the call is for, and writes down what happened.
+//!
+//! Long: every call is one transaction, and they share how it is made.
 
 use std::{net::IpAddr, sync::Arc};
 
