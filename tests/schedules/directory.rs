@@ -271,6 +271,7 @@ impl Directory for Accounts {
                 lockout_time: found.lockout_time.to_string(),
                 key_version: (!state.hides_key_version).then_some(found.key_version),
             },
+            ..AccountStatus::default()
         })
     }
 
