@@ -3,6 +3,7 @@
 //!
 //! `REGAIN_KILLS` says how many (60), `REGAIN_SEED` from which number the moments are drawn (1),
 //! `REGAIN_KILLS_REPORT` names a Markdown file for the table. `cargo xtask soak` runs 1,000.
+#![expect(clippy::print_stdout, reason = "what was seen is the result of a long run")]
 
 use std::{collections::BTreeMap, fmt::Write as _, thread, time::Duration};
 
@@ -193,16 +194,17 @@ impl Table {
         match told.as_str() {
             "done" if !is_done => breach("told done, and it is not"),
             "not-done" if is_done => breach("told not done, and it is"),
-            "done" if case.act == "reset" => {
-                if organisation.sign_in(&person, &case.password())? != SignIn::Accepted {
-                    breach("told done, and the password is another");
-                }
-            }
             "not-known" => {
                 println!("not known: {case:?}, {before:?}, {after:?}");
                 self.not_known += 1;
             }
             _ => {}
+        }
+        if told == "done"
+            && case.act == "reset"
+            && organisation.sign_in(&person, &case.password())? != SignIn::Accepted
+        {
+            breach("told done, and the password is another");
         }
         *self.rows.entry((case.victim, case.act)).or_default().entry(told).or_default() += 1;
         Ok(())
@@ -250,7 +252,7 @@ impl Client {
 
     fn begin(&mut self, user_id: &str) -> Result<()> {
         let api = self.api.clone();
-        let start = answered("the start", || Ok(api.get("/start", &[])?.success()?))?;
+        let start = answered("the start", || api.get("/start", &[])?.success())?;
         let body = json!({
             "proof_of_work": solve(&start["challenge"])?,
             "user_id": user_id,
