@@ -219,6 +219,7 @@ export class Flow {
   #show(view: View): void {
     clearTimeout(this.#reveal);
     this.connectionLost = false;
+    this.outOfDate = false;
     this.changing = false;
     this.#latest = view;
     this.#lastContact = this.#receivedAt = this.now = performance.now();

@@ -120,6 +120,7 @@ impl<D: Directory + 'static> Agent<D> {
             enrolment.tenant,
             clock.clone(),
         );
+        write_back.has_others(recipients.has_others());
         let shared = Shared {
             directory,
             write_back,
@@ -278,30 +279,32 @@ impl<D: Directory + 'static> Shared<D> {
     /// What another agent of this directory signed.
     fn adopt(&self, list: &RecipientList) {
         let of = (&self.enrolment, self.write_back.keys());
-        let changed = {
-            let mut recipients = lock(&self.recipients);
-            let changed = recipients.adopt(list, of, self.clock.unix_seconds());
-            if changed && let Err(error) = recipients.write(&self.data_dir) {
-                tracing::error!(%error, "the recipients cannot be stored");
-            }
-            changed
-        };
-        if changed {
-            tracing::info!(
-                epoch = list.epoch,
-                keys = list.keys.len(),
-                "the agents of this directory changed"
-            );
-            if self.list().is_none() {
-                tracing::error!(
-                    "this agent was taken off the list: passwords are not sealed for it any more"
-                );
-            }
+        // What an administrator has just said here must not be overwritten.
+        let said_here = self.recipients_changed();
+        let mut recipients = lock(&self.recipients);
+        let adopted = recipients.adopt(list, of, self.clock.unix_seconds());
+        if adopted && let Err(error) = recipients.write(&self.data_dir) {
+            tracing::error!(%error, "the recipients cannot be stored");
+        }
+        if said_here || adopted {
+            // Whatever is new in it is said with the next heartbeat.
+            self.recipients_expire_at.store(0, Ordering::Relaxed);
+            self.write_back.has_others(recipients.has_others());
+        }
+        if adopted {
+            let (epoch, keys) = (list.epoch, list.keys.len());
+            tracing::info!(epoch, keys, "the agents of this directory changed");
+        }
+        if adopted && recipients.is_dismissed() {
+            tracing::error!("taken off the list: no password is sealed for this agent any more");
         }
     }
 
+    /// An agent that was taken off the list can open nothing: it is not to be asked.
     fn alive(&self) -> Report {
-        Report::Heartbeat { directory_reachable: self.is_reachable.load(Ordering::Relaxed) }
+        let is_listed = !lock(&self.recipients).is_dismissed();
+        let is_reachable = self.is_reachable.load(Ordering::Relaxed);
+        Report::Heartbeat { directory_reachable: is_reachable && is_listed }
     }
 
     /// Asks the directory whether it answers, often enough to keep its connection warm, and

@@ -25,7 +25,6 @@ use zeroize::Zeroizing;
 use crate::{
     clock::Clock,
     config::{Config, Secrets, is_acceptable_origin},
-    recipients::Recipients,
 };
 
 const FILE: &str = "enrolment.json";
@@ -145,10 +144,7 @@ impl Enrolment {
         clock: &Clock,
         rng: &mut (impl CryptoRng + Send),
     ) -> Result<Self, EnrolmentError> {
-        let path = path(&config.agent.data_dir);
-        if path.exists() {
-            return Err(EnrolmentError::Already(path));
-        }
+        Self::refuse_second(&config.agent.data_dir)?;
         let code = EnrolmentCode::parse(code).ok_or(EnrolmentError::NoCode)?;
         if !is_acceptable_origin(&code.origin) {
             return Err(EnrolmentError::Origin(code.origin));
@@ -175,16 +171,17 @@ impl Enrolment {
             link_key: enrolled.link_key,
             recipient_key,
         };
-        let data_dir = &config.agent.data_dir;
-        match bring {
-            Bring::Admitted(admission) => {
-                Recipients::of(&admission.recipients, recipient_key).write(data_dir)?;
-            }
-            Bring::New => Recipients::default().write(data_dir)?,
-            Bring::Kept => {}
-        }
-        write_private(&path, &enrolment)?;
+        write_private(&path(&config.agent.data_dir), &enrolment)?;
         Ok(enrolment)
+    }
+
+    /// Stops whoever is enrolled already, before anything is changed.
+    ///
+    /// # Errors
+    /// [`EnrolmentError::Already`].
+    pub fn refuse_second(data_dir: &Path) -> Result<(), EnrolmentError> {
+        let path = path(data_dir);
+        if path.exists() { Err(EnrolmentError::Already(path)) } else { Ok(()) }
     }
 
     /// Reads the enrolment.

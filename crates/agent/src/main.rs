@@ -21,7 +21,7 @@ use regain_agent::{
     config::{ActiveDirectorySection, Config, LogFormat},
     doctor::{self, Verdict},
     enrolment::{Bring, Enrolment, Keys, open_secrets},
-    recipients::Recipients,
+    recipients::{AdmitError, Recipients},
 };
 use tracing_subscriber::EnvFilter;
 
@@ -61,6 +61,8 @@ enum Verb {
         common: Common,
         /// What `regain-agent join-request` printed on the other machine.
         request: String,
+        /// The fingerprint that was printed beside it, told by its administrator.
+        fingerprint: String,
     },
     /// Take another agent's key off the list, so that no password is sealed for it any more.
     Dismiss {
@@ -128,7 +130,7 @@ fn start(verb: Verb) -> Result<ExitCode> {
             runtime.block_on(enrol(&config, code, bring))
         }
         Verb::JoinRequest { .. } => ask_to_join(&config),
-        Verb::Admit { request, .. } => admit(&config, &request),
+        Verb::Admit { request, fingerprint, .. } => admit(&config, &request, &fingerprint),
         Verb::Dismiss { fingerprint, .. } => dismiss(&config, &fingerprint),
         Verb::Run { .. } => runtime.block_on(run(&config)),
         Verb::Doctor { .. } => runtime.block_on(diagnose(&config)),
@@ -144,16 +146,19 @@ fn ask_to_join(config: &Config) -> Result<ExitCode> {
     let request = Keys::join_request(&secrets, &Clock::system(), &mut randomness()?)?;
     say(&format!(
         "{}\n\nOn the machine of this directory's first agent: regain-agent admit --config FILE \
-         REQUEST\nIt must show the fingerprint {}.",
+         REQUEST {}\nThe last word is the request's fingerprint: read it out, do not send it along.",
         request.to_text(),
         request.fingerprint()
     ))?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn admit(config: &Config, request: &str) -> Result<ExitCode> {
+fn admit(config: &Config, request: &str, fingerprint: &str) -> Result<ExitCode> {
     let request = JoinRequest::parse(request)
         .context("this is not what regain-agent join-request printed")?;
+    if request.fingerprint() != fingerprint {
+        return Err(AdmitError::Fingerprint(request.fingerprint()).into());
+    }
     let (enrolment, keys) = enrolled(config)?;
     let admission = Recipients::admit(
         &config.agent.data_dir,
@@ -204,6 +209,8 @@ async fn enrol(config: &Config, code: Option<String>, bring: Bring<'_>) -> Resul
     let secrets = open_secrets(config)?;
     let mut rng = randomness()?;
     let clock = Clock::system();
+    Enrolment::refuse_second(&config.agent.data_dir)?;
+    Recipients::begin(&config.agent.data_dir, bring)?;
     let enrolment = Enrolment::make(config, &code, &secrets, bring, &clock, &mut rng).await?;
     say(&format!(
         "Enrolled with {} as agent {}.\nNext: regain-agent doctor, then regain-agent run.",

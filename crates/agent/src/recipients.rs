@@ -16,7 +16,7 @@ use protocol::{
 use rand::CryptoRng;
 use serde::{Deserialize, Serialize};
 
-use crate::enrolment::{Enrolment, EnrolmentError, Keys, write_private};
+use crate::enrolment::{Bring, Enrolment, EnrolmentError, Keys, write_private};
 
 const FILE: &str = "recipients.json";
 const GOOD_FOR_SECONDS: i64 = 24 * 3600;
@@ -36,6 +36,14 @@ pub struct Recipients {
 /// Why no agent is let in.
 #[derive(Debug, thiserror::Error)]
 pub enum AdmitError {
+    /// The request is another one than its administrator read out.
+    #[error(
+        "this request has the fingerprint {0}: ask for it again, on a way that nobody can change"
+    )]
+    Fingerprint(String),
+    /// An agent that is in has that key id with another key.
+    #[error("another agent has this key id; make new keys there: regain-agent enrol --new-keys")]
+    Taken,
     /// Sixteen is the most.
     #[error("a directory has at most {} agents", SealedPassword::MAX_RECIPIENTS)]
     TooMany,
@@ -69,8 +77,24 @@ impl Recipients {
         }
     }
 
-    /// Those of a list that this agent got with its admission.
-    pub fn of(list: &RecipientList, own: KeyId) -> Self {
+    /// What an enrolment begins with, stored before it: a list of an earlier directory must not
+    /// outlive it.
+    ///
+    /// # Errors
+    /// [`EnrolmentError::File`].
+    pub fn begin(data_dir: &Path, bring: Bring<'_>) -> Result<(), EnrolmentError> {
+        match bring {
+            Bring::Admitted(admission) => {
+                let own = admission.admitted;
+                Self::of(&admission.recipients, own).write(data_dir)
+            }
+            Bring::New => Self::default().write(data_dir),
+            Bring::Kept => Ok(()),
+        }
+    }
+
+    /// Those of a list, for the agent with this key.
+    fn of(list: &RecipientList, own: KeyId) -> Self {
         let others = list.keys.iter().filter(|key| key.id != own).cloned().collect();
         Self { epoch: list.epoch, others, dismissed: false }
     }
@@ -81,6 +105,11 @@ impl Recipients {
     /// [`EnrolmentError::File`].
     pub fn write(&self, data_dir: &Path) -> Result<(), EnrolmentError> {
         write_private(&path(data_dir), self)
+    }
+
+    /// Whether this agent was taken off the list.
+    pub fn is_dismissed(&self) -> bool {
+        self.dismissed
     }
 
     /// Whether there are other agents, one of which may have written.
@@ -123,7 +152,12 @@ impl Recipients {
         if recipients.others.len() + 1 >= SealedPassword::MAX_RECIPIENTS {
             return Err(AdmitError::TooMany);
         }
-        recipients.others.retain(|key| key.id != request.0.id);
+        let own = keys.recipient.public();
+        let has_its_id = |key: &RecipientKey| key.id == request.0.id && *key != request.0;
+        if own.id == request.0.id || recipients.others.iter().any(has_its_id) {
+            return Err(AdmitError::Taken);
+        }
+        recipients.others.retain(|key| *key != request.0);
         recipients.others.push(request.0.clone());
         recipients.epoch += 1;
         recipients.dismissed = false;

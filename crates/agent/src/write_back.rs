@@ -21,7 +21,7 @@ use protocol::{
 };
 use tokio::{
     sync::Notify,
-    time::{Instant, sleep},
+    time::{Instant, sleep_until},
 };
 
 use crate::{
@@ -65,6 +65,8 @@ pub(crate) struct Arrived {
     pub(crate) change: Change,
     /// When it stops living, on our monotonic clock.
     pub(crate) deadline: Instant,
+    /// For how long it lives no longer.
+    expired_for: Duration,
     /// The service's clock, for what is bound to its time.
     pub(crate) service_time: ServiceTime,
 }
@@ -75,7 +77,14 @@ impl Arrived {
     pub(crate) fn at(arrival: Instant, change: Change, service_time: ServiceTime) -> Self {
         let now = service_time.unix_millis_at(arrival);
         let left = Duration::from_millis(change.expires_at_ms.saturating_sub(now));
-        Self { change, deadline: arrival + left.min(MAX_LIFE), service_time }
+        let expired_for = Duration::from_millis(now.saturating_sub(change.expires_at_ms));
+        Self { change, deadline: arrival + left.min(MAX_LIFE), expired_for, service_time }
+    }
+
+    /// From when on nobody's write of it can arrive any more: whoever else has the order may
+    /// begin until it ends.
+    fn settled_at(&self) -> Instant {
+        self.deadline + SETTLED.saturating_sub(self.expired_for)
     }
 }
 
@@ -156,7 +165,8 @@ impl<D: Directory> WriteBack<D> {
                     // Begun before a restart. The order brings the password to find out with.
                     let allowed = self.open(&arrived).ok();
                     let password = allowed.as_ref().and_then(Allowed::password);
-                    self.find_out(operation, &intent, password, self.started).await
+                    let settled_at = self.settled_after_restart();
+                    self.find_out(operation, &intent, password, settled_at).await
                 }
                 (None, None) => self.begin_and_write(&arrived).await,
             },
@@ -171,7 +181,7 @@ impl<D: Directory> WriteBack<D> {
             if intent.act == Act::Reset {
                 // Without the password only "nothing was written" can be found out, and that
                 // not yet. The service's repetition of the order brings the password.
-                sleep(SETTLED.saturating_sub(self.started.elapsed())).await;
+                sleep_until(self.settled_after_restart()).await;
             }
             let Some(_under_way) = self.begin(operation) else {
                 continue;
@@ -179,7 +189,8 @@ impl<D: Directory> WriteBack<D> {
             let turn = self.turn(&intent.account);
             let _held = turn.lock().await;
             if self.journal.find(operation).is_some_and(|known| known.outcome.is_none()) {
-                let done = self.find_out(operation, &intent, None, self.started).await;
+                let settled_at = self.settled_after_restart();
+                let done = self.find_out(operation, &intent, None, settled_at).await;
                 self.or_end(done);
             }
         }
@@ -203,6 +214,7 @@ impl<D: Directory> WriteBack<D> {
         let Change { operation, account, fence, .. } = &arrived.change;
         let allowed = match self.allow(arrived) {
             Ok(allowed) => allowed,
+            Err(_) if arrived.change.handed_before => return self.only_look(arrived).await,
             Err(reason) => return self.conclude(*operation, Outcome::NotDone { reason }).await,
         };
         let intent = Intent { account: account.clone(), act: allowed.act(), fence: fence.clone() };
@@ -216,6 +228,9 @@ impl<D: Directory> WriteBack<D> {
         }
         fail_points::point("agent: before the write").await;
         let begun = Instant::now();
+        if begun >= arrived.deadline && arrived.change.handed_before {
+            return self.only_look(arrived).await;
+        }
         if begun >= arrived.deadline {
             // Held up since it was allowed: a machine that slept, a disk that hung.
             let reason = NotDone::Expired;
@@ -226,13 +241,39 @@ impl<D: Directory> WriteBack<D> {
         match outcome {
             Outcome::Done | Outcome::NotDone { .. } => self.conclude(*operation, outcome).await,
             Outcome::NotKnown => {
-                self.find_out(*operation, &intent, allowed.password(), begun).await
+                let settled_at = if arrived.change.handed_before {
+                    arrived.settled_at().max(begun + SETTLED)
+                } else {
+                    begun + SETTLED
+                };
+                self.find_out(*operation, &intent, allowed.password(), settled_at).await
             }
         }
     }
 
+    /// An order that this agent may not carry out and another one may have: only reading tells
+    /// what became of it. Nothing is noted, since the service hands it over again until it knows.
+    async fn only_look(&self, arrived: &Arrived) -> Result<(), JournalError> {
+        let Change { operation, account, act, fence, .. } = &arrived.change;
+        let act = match act {
+            ChangeAct::Unlock => Act::Unlock,
+            ChangeAct::Reset { .. } => Act::Reset,
+        };
+        let intent = Intent { account: account.clone(), act, fence: fence.clone() };
+        let allowed = self.open(arrived).ok();
+        let password = allowed.as_ref().and_then(Allowed::password);
+        self.find_out(*operation, &intent, password, arrived.settled_at()).await
+    }
+
+    /// After a restart: when an interrupted write can no longer arrive, nor that of another agent
+    /// which was given the operation meanwhile.
+    fn settled_after_restart(&self) -> Instant {
+        let others = self.has_others.load(Ordering::Relaxed);
+        self.started + SETTLED + if others { MAX_LIFE } else { Duration::ZERO }
+    }
+
     /// Writes once. An operation that another agent may have written already is looked at
-    /// first; and where the values read before are gone, it may have been that agent.
+    /// first; and what is refused then may have been refused because that agent has written.
     async fn write(&self, intent: &Intent, allowed: &Allowed, handed_before: bool) -> Outcome {
         let Intent { account, fence, .. } = intent;
         let look = || self.directory.resolve(account, allowed.password(), fence);
@@ -246,12 +287,20 @@ impl<D: Directory> WriteBack<D> {
             Allowed::Unlock => self.directory.unlock(account, fence).await,
             Allowed::Reset(password) => self.directory.reset(account, password, fence).await,
         };
-        let overtaken = outcome == Outcome::NotDone { reason: NotDone::Changed };
-        let perhaps_ours = handed_before || self.has_others.load(Ordering::Relaxed);
-        if overtaken && perhaps_ours && look().await == Outcome::Done {
-            return Outcome::Done;
+        match outcome {
+            Outcome::NotDone { reason } if handed_before && !is_the_passwords_own(reason) => {
+                Outcome::NotKnown
+            }
+            Outcome::NotDone { reason: NotDone::Changed }
+                if self.has_others.load(Ordering::Relaxed) =>
+            {
+                match look().await {
+                    Outcome::NotDone { .. } => outcome,
+                    seen @ (Outcome::Done | Outcome::NotKnown) => seen,
+                }
+            }
+            Outcome::Done | Outcome::NotDone { .. } | Outcome::NotKnown => outcome,
         }
-        outcome
     }
 
     /// What must hold before anything is begun: the order lives, its password opens, the hour
@@ -296,21 +345,28 @@ impl<D: Directory> WriteBack<D> {
     }
 
     /// Looks until it is known what became of a write, or for as long as that is of use to the
-    /// person. "Not done" counts only once the write can no longer arrive.
+    /// person. "Not done" counts only once no write can arrive any more, at `settled_at`.
     async fn find_out(
         &self,
         operation: OperationId,
         intent: &Intent,
         password: Option<&NewPassword>,
-        begun: Instant,
+        settled_at: Instant,
     ) -> Result<(), JournalError> {
         let mut told = false;
+        let mut looks: Vec<Instant> = Vec::with_capacity(LOOK_AFTER_SECONDS.len() + 1);
         for pause in LOOK_AFTER_SECONDS {
-            sleep(Duration::from_secs(pause)).await;
+            let last = looks.last().copied().unwrap_or_else(Instant::now);
+            looks.push(last + Duration::from_secs(pause));
+        }
+        looks.push(settled_at);
+        looks.sort_unstable();
+        for at in looks {
+            sleep_until(at).await;
             let seen = self.look(intent, password).await;
             let certain = match seen {
                 Outcome::Done => true,
-                Outcome::NotDone { .. } => begun.elapsed() >= SETTLED,
+                Outcome::NotDone { .. } => Instant::now() >= settled_at,
                 Outcome::NotKnown => false,
             };
             if certain {
@@ -373,6 +429,22 @@ impl<D: Directory> WriteBack<D> {
         let mut accounts = lock(&self.accounts);
         accounts.retain(|_, turn| Arc::strong_count(turn) > 1);
         Arc::clone(accounts.entry(account.clone()).or_default())
+    }
+}
+
+/// Refusals of a password that no earlier write can be the cause of.
+fn is_the_passwords_own(reason: NotDone) -> bool {
+    use password::PasswordRefusal as Refused;
+    match reason.password_refusal() {
+        Some(
+            Refused::TooShort
+            | Refused::TooLong
+            | Refused::TooFewClasses
+            | Refused::ContainsName
+            | Refused::UnusableCharacter
+            | Refused::TooCommon,
+        ) => true,
+        Some(Refused::UsedBefore | Refused::TooNew | Refused::Rules) | None => false,
     }
 }
 

@@ -159,6 +159,16 @@ impl ActiveDirectory {
         })
     }
 
+    /// What a write came to. After one that nobody knows of, no reading holds its connection
+    /// open: what it still has to send must not arrive later.
+    fn ended(&self, written: Result<Outcome, NotDone>) -> Outcome {
+        let outcome = or_not_done(written);
+        if outcome == Outcome::NotKnown {
+            self.just_read.clear();
+        }
+        outcome
+    }
+
     /// What must hold before a write: the account is there, may be touched and still has the
     /// values of the fence.
     async fn before_write(&self, account: &ExternalId, fence: &Fence) -> Result<Target, NotDone> {
@@ -385,7 +395,10 @@ impl Directory for ActiveDirectory {
             unix_seconds: (self.now)(),
         };
         let status = account::status(&entry, circumstances);
-        if !status.protected && !domain.is_read_only {
+        // A `pwdLastSet` of 0 stays 0 when somebody else sets a password that must be changed:
+        // there the second reading sees what the fence does not.
+        let is_fenced = !matches!(status.fence.password_last_set.as_str(), "" | "0");
+        if is_fenced && !status.protected && !domain.is_read_only {
             let reading = Reading { session, dn, entry };
             self.just_read.keep(account.clone(), status.fence.clone(), reading);
         }
@@ -393,11 +406,11 @@ impl Directory for ActiveDirectory {
     }
 
     async fn unlock(&self, account: &ExternalId, fence: &Fence) -> Outcome {
-        or_not_done(self.try_unlock(account, fence).await)
+        self.ended(self.try_unlock(account, fence).await)
     }
 
     async fn reset(&self, account: &ExternalId, password: &NewPassword, fence: &Fence) -> Outcome {
-        or_not_done(self.try_reset(account, password, fence).await)
+        self.ended(self.try_reset(account, password, fence).await)
     }
 
     async fn change(

@@ -37,9 +37,9 @@ impl JoinRequest {
         format!("{}.{}", Bytes::encode(id.0.as_bytes()), Bytes::encode(&public.0))
     }
 
-    /// Short enough to be compared by eye at both ends.
+    /// Short enough to be read out; of the id and the key.
     pub fn fingerprint(&self) -> String {
-        fingerprint(&self.0.public.0)
+        fingerprint(self.to_text().as_bytes())
     }
 }
 
@@ -48,6 +48,8 @@ impl JoinRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Admission {
+    /// Whose key it is sealed for.
+    pub admitted: KeyId,
     /// HPKE's encapsulated key.
     enc: Bytes,
     /// The directory's private key, sealed.
@@ -69,7 +71,8 @@ impl Admission {
     ) -> Result<Self, SealError> {
         let secret = Zeroizing::new(directory_key.to_bytes());
         let (enc, sealed) = wrap(&request.0, INFO, &*secret, &recipients.directory_key.0, rng)?;
-        Ok(Self { enc: Bytes(enc.to_bytes().to_vec()), sealed: Bytes(sealed), recipients })
+        let enc = Bytes(enc.to_bytes().to_vec());
+        Ok(Self { admitted: request.0.id, enc, sealed: Bytes(sealed), recipients })
     }
 
     /// The directory's key. It signed the list, and the list has `key`.
@@ -84,7 +87,7 @@ impl Admission {
         let directory_key = SigningKey::from_bytes(&secret);
         let signed = self.recipients.directory_key.0 == directory_key.verifying_key().as_bytes()
             && self.recipients.verify(unix_seconds);
-        let names_us = self.recipients.keys.contains(&key.public());
+        let names_us = self.admitted == key.id && self.recipients.keys.contains(&key.public());
         if signed && names_us { Ok(directory_key) } else { Err(SealError::DoesNotOpen) }
     }
 

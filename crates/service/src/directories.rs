@@ -148,8 +148,7 @@ pub(crate) struct Ahead {
 /// on": the operation then finds out by itself, and tells.
 pub(crate) async fn unlock_ahead(service: &Arc<Service>, row: &RecoveryRow) -> Option<Ahead> {
     const PATIENCE: Duration = Duration::from_secs(1);
-    let read = tokio::time::timeout(PATIENCE, status_of(service, row.account)).await;
-    let status = read.ok()?.ok()?;
+    let status = status_within(service, row.account, PATIENCE).await.ok()?;
     let Go::On = still_allowed(Act::Unlock, &status) else {
         return None;
     };
@@ -480,6 +479,15 @@ async fn status_of(
     service: &Arc<Service>,
     account: Option<Uuid>,
 ) -> Result<AccountStatus, NotDone> {
+    let patience = Duration::from_micros(u64::try_from(Times::STATUS.0).unwrap_or(0));
+    status_within(service, account, patience).await
+}
+
+async fn status_within(
+    service: &Arc<Service>,
+    account: Option<Uuid>,
+    patience: Duration,
+) -> Result<AccountStatus, NotDone> {
     let account = account_of(service, account).await?;
     let directory = directory_of(service, account.directory).await.ok().flatten();
     let directory = directory.ok_or(NotDone::DirectoryUnreachable)?;
@@ -487,7 +495,6 @@ async fn status_of(
         DirectoryKind::Embedded => embedded::status(service, &account).await,
         DirectoryKind::Agent => {
             let external_id = ExternalId(account.external_id);
-            let patience = Duration::from_micros(u64::try_from(Times::STATUS.0).unwrap_or(0));
             service.links.status(DirectoryId(directory.id), external_id, patience).await
         }
     }

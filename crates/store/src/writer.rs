@@ -108,7 +108,10 @@ impl Store {
             .await?;
         let (writer, queue) = mpsc::channel(QUEUE);
         let (grown, growths) = mpsc::channel(1);
-        tokio::spawn(checkpoint(options.connect().await?, growths));
+        // Who still reads is not waited for: the next copy gets further.
+        let patience = std::time::Duration::from_millis(100);
+        let copier = options.clone().busy_timeout(patience).connect().await?;
+        tokio::spawn(checkpoint(copier, growths));
         tokio::spawn(write_groups(connection, queue, grown));
         Ok(Self { readers, writer })
     }

@@ -3,10 +3,10 @@
 
 use std::{path::PathBuf, process::Command};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use super::{
-    process::{Process, built, run, run_with_input},
+    process::{Process, built, output_with_input, run, run_with_input},
     run_folder::RunFolder,
     samba::Samba,
     wait::{self, PATIENCE},
@@ -47,8 +47,13 @@ impl Agent {
         let folder = RunFolder::new("agent")?;
         configure(&folder, samba)?;
         let mut second = Self { program: self.program.clone(), process: None, folder };
-        let request = first_line(run(&mut second.verb("join-request"))?)?;
-        let admission = first_line(run(self.verb("admit").arg(request))?)?;
+        let printed = run(&mut second.verb("join-request"))?;
+        let fingerprint = printed.split("REQUEST ").nth(1).and_then(|rest| rest.lines().next());
+        let fingerprint = fingerprint.context("no fingerprint was printed")?.to_owned();
+        let request = first_line(printed)?;
+        let stranger = output_with_input(self.verb("admit").args([&request, "AAAA"]), "")?;
+        ensure!(!stranger.status.success(), "a request without its fingerprint was let in");
+        let admission = first_line(run(self.verb("admit").args([request, fingerprint]))?)?;
         let mut enrol = second.verb("enrol");
         run_with_input(enrol.args(["--admission", &admission, "-"]), code)
             .context("enrolling the second agent")?;

@@ -60,7 +60,8 @@ test("each press is one command", async ({ page }) => {
   await expect(page.getByRole("heading", { name: "All done" })).toBeVisible();
 
   const calls = await page.evaluate(() => (window as never as { rust: Rust }).rust.calls);
-  const begin = ["begin", { userId: "rosa", reason: "cant-sign-in", language: "en" }];
+  const draws = { methods: ["email"], stages: expect.arrayContaining(["enter-code", "ended"]) };
+  const begin = ["begin", { userId: "rosa", reason: "cant-sign-in", language: "en", draws }];
   expect(calls).toEqual([
     ["start", {}],
     begin,

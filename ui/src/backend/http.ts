@@ -77,14 +77,16 @@ class HttpBackend implements Backend {
   async begin(userId: string, reason: Schemas["Reason"]): Promise<View> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#press("recoveries", {
+        const body: Schemas["Begin"] = {
           proof_of_work: await this.#solved(),
           user_id: userId,
           reason,
           draws: DRAWS,
           language: document.documentElement.lang,
           tenant: this.#tenant,
-        } satisfies Schemas["Begin"]);
+        };
+        // A lost beginning is the same one with whatever bot check.
+        return await this.#press("recoveries", body, JSON.stringify([userId, reason]));
       } catch (thrown) {
         // Too old or used up: a new one costs the person nothing but a moment.
         if (!isProblem(thrown, "bot-check-failed") || attempt === 2) throw thrown;
@@ -136,8 +138,17 @@ class HttpBackend implements Backend {
     return this.#press("recovery/cancel", {} satisfies Schemas["Nothing"]);
   }
 
-  watch(revision: number): Promise<View> {
-    return this.#read(revision === SIGN_OF_LIFE ? "" : `?wait_s=${WATCH_S}&revision=${revision}`);
+  async watch(revision: number): Promise<View> {
+    const query = revision === SIGN_OF_LIFE ? "" : `?wait_s=${WATCH_S}&revision=${revision}`;
+    try {
+      return await this.#read(query);
+    } catch (thrown) {
+      const lost = this.#lost?.press;
+      const happened = isProblem(thrown, "token-unknown") && lost !== undefined;
+      if (!happened || lost.path === "recoveries") throw thrown;
+      // The press whose answer never came has happened: its answer has the token of now.
+      return this.#send(lost);
+    }
   }
 
   async #readStart(): Promise<Schemas["Start"]> {
@@ -187,7 +198,8 @@ class HttpBackend implements Backend {
   async #press(path: string, body: object, meaning = JSON.stringify(body)): Promise<View> {
     const again = this.#lostPress(path, meaning);
     if (again !== null) return this.#send(again);
-    await this.#settle();
+    if (path === "recoveries") this.#lost = null;
+    else await this.#settle();
     const press: Press = { path, key: newKey(), body };
     const secret = "code" in body || "sealed" in body;
     if (!secret) sessionStorage.setItem(kept.press, JSON.stringify(press));
@@ -211,6 +223,7 @@ class HttpBackend implements Backend {
     try {
       await this.#read("");
       this.#lost = null;
+      sessionStorage.removeItem(kept.press);
     } catch (thrown) {
       // A token that is good no more: the press happened, and its answer has the next one.
       if (!isProblem(thrown, "token-unknown")) throw thrown;

@@ -10,7 +10,7 @@ use std::{
 };
 
 use ed25519_dalek::SigningKey;
-use password::PasswordRules;
+use password::{PasswordRefusal, PasswordRules};
 use protocol::{
     directory::{AccountRecord, AccountStatus, Fence},
     id::{AgentId, DirectoryId, KeyId},
@@ -18,7 +18,7 @@ use protocol::{
 };
 use rand::{SeedableRng as _, rngs::StdRng};
 use tempfile::TempDir;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::sleep};
 use uuid::Uuid;
 
 use super::*;
@@ -41,6 +41,8 @@ enum Fate {
     Refused(NotDone),
     /// Another agent's write got there first; this one finds other values.
     Overtaken,
+    /// The same, and the directory says something else than that.
+    RefusedAsOvertaken(NotDone),
 }
 
 /// One account, and a count of the writes that reached it.
@@ -69,7 +71,7 @@ impl Counting {
         self.at_once.fetch_sub(1, Ordering::SeqCst);
         let fate = lock(&self.fates).pop_front().unwrap_or(Fate::Answered);
         match fate {
-            Fate::Answered | Fate::AnswerLost | Fate::Overtaken => {
+            Fate::Answered | Fate::AnswerLost | Fate::Overtaken | Fate::RefusedAsOvertaken(_) => {
                 self.writes.fetch_add(1, Ordering::SeqCst)
             }
             Fate::RequestLost | Fate::Refused(_) => 0,
@@ -85,7 +87,7 @@ impl Counting {
         match fate {
             Fate::Answered => Outcome::Done,
             Fate::AnswerLost | Fate::RequestLost | Fate::RequestLate(_) => Outcome::NotKnown,
-            Fate::Refused(reason) => Outcome::NotDone { reason },
+            Fate::Refused(reason) | Fate::RefusedAsOvertaken(reason) => Outcome::NotDone { reason },
             Fate::Overtaken => Outcome::NotDone { reason: NotDone::Changed },
         }
     }
@@ -294,6 +296,50 @@ async fn what_a_dead_agent_has_not_done_is_done() {
         assert_eq!(Lab::new(&directory).order(again(change)).await, Outcome::Done);
         assert_eq!(directory.writes(), 1);
     }
+}
+
+/// The same, long after it could be carried out.
+fn much_too_late(change: Change) -> Change {
+    Change { expires_at_ms: NOW_MS - 900_000, ..again(change) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_that_another_agent_had_and_that_is_too_late_is_looked_at() {
+    for written in [0, 1] {
+        let directory = Counting::with([]);
+        directory.writes.store(written, Ordering::SeqCst);
+        let outcome = Lab::new(&directory).order(much_too_late(unlock(1))).await;
+        let truth = [not_done(NotDone::DirectoryUnreachable), Outcome::Done];
+        assert_eq!(outcome, truth[written]);
+        assert_eq!(directory.writes(), written, "nothing is written too late");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_agent_may_still_write_is_not_known_until_its_order_ends() {
+    // Sealed before this agent was let in: it cannot open it, the other one can.
+    let mut change = again(reset(1));
+    change.operation = OperationId(Uuid::from_u128(2));
+    let directory = Counting::with([]);
+    let mut lab = Lab::new(&directory);
+    let begun = Instant::now();
+    lab.write_back.carry_out(arrived(change)).await;
+    assert_eq!(lab.said(), [Outcome::NotKnown, not_done(NotDone::DirectoryUnreachable)]);
+    assert!(begun.elapsed() >= MAX_LIFE + SETTLED);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_refused_because_another_agent_has_just_written_is_done() {
+    let refusals = [NotDone::DirectoryUnreachable, NotDone::Password(PasswordRefusal::UsedBefore)];
+    for reason in refusals {
+        let directory = Counting::with([Fate::RefusedAsOvertaken(reason)]);
+        let outcome = Lab::new(&directory).order(again(reset(1))).await;
+        assert_eq!((outcome, directory.writes()), (Outcome::Done, 1));
+    }
+    // A password that is too short was too short for the other one too.
+    let reason = NotDone::Password(PasswordRefusal::TooShort);
+    let directory = Counting::with([Fate::Refused(reason)]);
+    assert_eq!(Lab::new(&directory).order(again(reset(1))).await, not_done(reason));
 }
 
 #[tokio::test(start_paused = true)]

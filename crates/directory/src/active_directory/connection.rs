@@ -32,6 +32,9 @@ use super::{
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 const READ_LIMIT: Duration = Duration::from_secs(5);
 const WRITE_LIMIT: Duration = Duration::from_secs(10);
+/// What the other end has not acknowledged for so long is never sent again.
+#[cfg(target_os = "linux")]
+const DELIVERY_LIMIT: Duration = Duration::from_secs(15);
 /// How long no bind is tried after a refused one, so that we do not lock our own account.
 const BIND_PAUSE: Duration = Duration::from_secs(60);
 /// How long a controller that could not be used is asked last. Longer than two probes are
@@ -177,6 +180,12 @@ impl Controller {
             let stream =
                 TcpStream::connect((self.host.as_str(), self.port)).await.map_err(broken)?;
             stream.set_nodelay(true).map_err(broken)?;
+            // Else the system would deliver a write minutes after everybody gave it up: bytes
+            // that were handed to it are sent again long after the connection is closed.
+            #[cfg(target_os = "linux")]
+            socket2::SockRef::from(&stream)
+                .set_tcp_user_timeout(Some(DELIVERY_LIMIT))
+                .map_err(broken)?;
             let settings = LdapConnSettings::new()
                 .set_config(Arc::clone(&self.tls))
                 .set_std_stream(StdStream::Tcp(stream.into_std().map_err(broken)?));

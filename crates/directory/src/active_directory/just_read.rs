@@ -39,6 +39,11 @@ impl JustRead {
         readings.push_front((Instant::now(), account, fence, reading));
     }
 
+    /// Forgets all of them, with their connections.
+    pub(super) fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// The reading that gave this very fence, once.
     pub(super) fn take(&self, account: &ExternalId, fence: &Fence) -> Option<Reading> {
         let mut readings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
