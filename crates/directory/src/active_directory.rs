@@ -201,6 +201,11 @@ impl ActiveDirectory {
         account: &ExternalId,
         fence: &Fence,
     ) -> Result<(Target, Values), NotDone> {
+        // A `pwdLastSet` of 0 stays 0 when somebody else sets a password that must be changed:
+        // there the fence does not tell, and only a second reading does.
+        if matches!(fence.password_last_set.as_str(), "" | "0") {
+            drop(self.just_read.take(account, fence));
+        }
         let target = self.before_write(account, fence).await?;
         let before = Values::read(&target.entry);
         let versions = before.key_version.zip(fence.key_version);
@@ -395,10 +400,7 @@ impl Directory for ActiveDirectory {
             unix_seconds: (self.now)(),
         };
         let status = account::status(&entry, circumstances);
-        // A `pwdLastSet` of 0 stays 0 when somebody else sets a password that must be changed:
-        // there the second reading sees what the fence does not.
-        let is_fenced = !matches!(status.fence.password_last_set.as_str(), "" | "0");
-        if is_fenced && !status.protected && !domain.is_read_only {
+        if !status.protected && !domain.is_read_only {
             let reading = Reading { session, dn, entry };
             self.just_read.keep(account.clone(), status.fence.clone(), reading);
         }
