@@ -143,8 +143,11 @@ fn webkit(webview: &webkit2gtk::WebView) {
     settings.set_enable_caret_browsing(false);
     settings.set_enable_dns_prefetching(false);
     settings.set_enable_page_cache(false);
-    // Still pages need no graphics processor, and start sooner without one.
-    settings.set_hardware_acceleration_policy(webkit2gtk::HardwareAccelerationPolicy::Never);
+    // Still pages need no graphics processor, and start sooner without one. WebDriver takes its
+    // pictures with it: without, one of a page that stands still never comes.
+    if !is_driven() {
+        settings.set_hardware_acceleration_policy(webkit2gtk::HardwareAccelerationPolicy::Never);
+    }
     settings.set_javascript_can_open_windows_automatically(false);
     settings.set_javascript_can_access_clipboard(false);
 }
