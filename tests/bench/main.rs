@@ -6,6 +6,8 @@
 //! only the load on the service runs in this process, for the reason that `recoveries` gives.
 
 mod app;
+#[path = "../client/mod.rs"]
+mod client;
 mod load;
 mod memory;
 mod recoveries;

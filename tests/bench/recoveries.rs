@@ -17,10 +17,7 @@ use std::{
     time::Duration,
 };
 
-use altcha::{Challenge, SolveChallengeOptions, solve_challenge};
 use anyhow::{Context as _, Result};
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use protocol::api::Draws;
 use rand::{SeedableRng as _, rngs::StdRng};
 use recovery::Policy;
 use regain_service::{
@@ -44,7 +41,7 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::{
-    REPETITIONS,
+    REPETITIONS, client,
     load::Connection,
     median, ms,
     report::{Budget, Report, say},
@@ -238,14 +235,7 @@ async fn recover(port: u16, codes: &Codes, user_id: &str) -> Result<[Duration; 5
     let watch = Stopwatch::start();
     let start = connection.get("/start", "").await?;
     let started = watch.elapsed();
-    let body = json!({
-        "proof_of_work": solve(&start["challenge"])?,
-        "user_id": user_id,
-        "reason": "cant-sign-in",
-        "draws": Draws::everything(),
-        "language": "en",
-        "tenant": null,
-    });
+    let body = client::beginning(&start, user_id)?;
     let mut keys = (0..).map(|call| format!("bench-{call}-{user_id}").replace(['@', '.'], "-"));
     let mut step = async |path: &'static str, token: &str, body: Value| {
         let key = keys.next().context("no key")?;
@@ -266,17 +256,6 @@ async fn recover(port: u16, codes: &Codes, user_id: &str) -> Result<[Duration; 5
     anyhow::ensure!(stage == "done", "after the unlock: {stage}");
     let (_, _, finished) = step("/recovery/cancel", &token, json!({})).await?;
     Ok([started, begun, entered, unlocked, finished])
-}
-
-fn solve(challenge: &Value) -> Result<String> {
-    let parsed: Challenge = serde_json::from_value(challenge.clone())?;
-    let solution = solve_challenge(SolveChallengeOptions::new(&parsed))?;
-    let solution = solution.context("the bot check has no solution")?;
-    let payload = json!({
-        "challenge": challenge,
-        "solution": { "counter": solution.counter, "derivedKey": solution.derived_key },
-    });
-    Ok(STANDARD.encode(payload.to_string()))
 }
 
 /// Codes that were sent, until somebody enters them.

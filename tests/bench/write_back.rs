@@ -4,13 +4,8 @@
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use altcha::{Challenge, SolveChallengeOptions, solve_challenge};
 use anyhow::{Context as _, Result, ensure};
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, Mod, Scope};
-use password::NewPassword;
-use protocol::{api::Draws, sealed::SealedPassword};
-use rand::{SeedableRng as _, rngs::StdRng};
 use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, pem::PemObject as _},
@@ -26,7 +21,7 @@ use tests::{
 };
 
 use crate::{
-    REPETITIONS, median, memory, ms,
+    REPETITIONS, client, median, memory, ms,
     report::{Budget, Report, say},
 };
 
@@ -148,17 +143,7 @@ impl Recovery {
     fn proven(organisation: &Organisation, person: &Person) -> Result<Self> {
         let mut recovery = Self { api: organisation.service.api(), token: String::new(), calls: 0 };
         let start = recovery.api.get("/start", &[])?.success()?;
-        recovery.post(
-            "/recoveries",
-            &json!({
-                "proof_of_work": solve(&start["challenge"])?,
-                "user_id": organisation.user_id(person),
-                "reason": "cant-sign-in",
-                "draws": Draws::everything(),
-                "language": "en",
-                "tenant": null,
-            }),
-        )?;
+        recovery.post("/recoveries", &client::beginning(&start, organisation.user_id(person))?)?;
         let code = organisation.mailbox.wait_for_newest_code(person.email)?;
         recovery.post("/recovery/code", &json!({ "code": code }))?;
         recovery.wait_for("choice")?;
@@ -174,7 +159,7 @@ impl Recovery {
     fn reset(&mut self, round: usize) -> Result<Duration> {
         self.post("/recovery/act", &json!({ "act": "reset" }))?;
         let view = self.wait_for("new-password")?;
-        let sealed = seal(&view["stage"], &new_password(round))?;
+        let sealed = client::seal(&view["stage"], &new_password(round))?;
         let body = json!({ "sealed": sealed });
         let watch = Stopwatch::start();
         let view = self.post("/recovery/password", &body)?;
@@ -211,27 +196,6 @@ impl Recovery {
             Ok((view["stage"]["name"] == stage).then_some(view))
         })
     }
-}
-
-fn solve(challenge: &Value) -> Result<String> {
-    let parsed: Challenge = serde_json::from_value(challenge.clone())?;
-    let mut options = SolveChallengeOptions::new(&parsed);
-    options.timeout_ms = 60_000;
-    let solution = solve_challenge(options)?.context("the bot check has no solution")?;
-    let payload = json!({
-        "challenge": challenge,
-        "solution": { "counter": solution.counter, "derivedKey": solution.derived_key },
-    });
-    Ok(STANDARD.encode(payload.to_string()))
-}
-
-fn seal(stage: &Value, password: &str) -> Result<Value> {
-    let password = NewPassword::parse(password.to_owned()).ok().context("no password")?;
-    let binding = serde_json::from_value(stage["binding"].clone())?;
-    let recipients = serde_json::from_value(stage["recipients"].clone())?;
-    let mut rng = StdRng::seed_from_u64(7);
-    let sealed = SealedPassword::seal(&password, &binding, &recipients, &mut rng)?;
-    Ok(serde_json::to_value(&sealed)?)
 }
 
 /// The same changes by hand: the agent's own account, one modify and one read of the result.

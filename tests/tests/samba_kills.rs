@@ -5,13 +5,12 @@
 //! `REGAIN_KILLS_REPORT` names a Markdown file for the table. `cargo xtask soak` runs 1,000.
 #![expect(clippy::print_stdout, reason = "what was seen is the result of a long run")]
 
+#[path = "../client/mod.rs"]
+mod client;
+
 use std::{collections::BTreeMap, fmt::Write as _, thread, time::Duration};
 
-use altcha::{Challenge, SolveChallengeOptions, solve_challenge};
 use anyhow::{Context as _, Result, bail, ensure};
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use password::NewPassword;
-use protocol::{api::Draws, sealed::SealedPassword};
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 use serde_json::{Value, json};
 use tests::{
@@ -134,7 +133,7 @@ fn strike(organisation: &mut Organisation, person: &Person, case: Case) -> Resul
     } else {
         client.step("recovery/act", &json!({ "act": "reset" }))?;
         let view = client.wait_for(&["new-password"])?;
-        let sealed = seal(&view["stage"], &case.password())?;
+        let sealed = client::seal(&view["stage"], &case.password())?;
         ("recovery/password", json!({ "sealed": sealed }))
     };
     let stepped = thread::scope(|scope| {
@@ -253,14 +252,7 @@ impl Client {
     fn begin(&mut self, user_id: &str) -> Result<()> {
         let api = self.api.clone();
         let start = answered("the start", || api.get("/start", &[])?.success())?;
-        let body = json!({
-            "proof_of_work": solve(&start["challenge"])?,
-            "user_id": user_id,
-            "reason": "cant-sign-in",
-            "draws": Draws::everything(),
-            "language": "en",
-            "tenant": null,
-        });
+        let body = client::beginning(&start, user_id)?;
         self.step("recoveries", &body)
     }
 
@@ -313,25 +305,4 @@ impl Client {
 /// Asks until something answers: what was killed comes up again.
 fn answered<T>(what: &str, mut ask: impl FnMut() -> Result<T>) -> Result<T> {
     wait::until(what, wait::PATIENCE, || Ok(ask().ok()))
-}
-
-fn solve(challenge: &Value) -> Result<String> {
-    let parsed: Challenge = serde_json::from_value(challenge.clone())?;
-    let mut options = SolveChallengeOptions::new(&parsed);
-    options.timeout_ms = 60_000;
-    let solution = solve_challenge(options)?.context("the bot check has no solution")?;
-    let payload = json!({
-        "challenge": challenge,
-        "solution": { "counter": solution.counter, "derivedKey": solution.derived_key },
-    });
-    Ok(STANDARD.encode(payload.to_string()))
-}
-
-fn seal(stage: &Value, password: &str) -> Result<Value> {
-    let password = NewPassword::parse(password.to_owned()).ok().context("no password")?;
-    let binding = serde_json::from_value(stage["binding"].clone())?;
-    let recipients = serde_json::from_value(stage["recipients"].clone())?;
-    let mut rng = StdRng::seed_from_u64(7);
-    let sealed = SealedPassword::seal(&password, &binding, &recipients, &mut rng)?;
-    Ok(serde_json::to_value(&sealed)?)
 }

@@ -2,14 +2,10 @@
 //! idempotency key, as a client does that heard nothing. The second answer is the first one
 //! again, and the directory is written exactly once.
 
-use std::time::Duration;
+#[path = "../client/mod.rs"]
+mod client;
 
-use altcha::{Challenge, SolveChallengeOptions, solve_challenge};
 use anyhow::{Context as _, Result, ensure};
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use password::NewPassword;
-use protocol::{api::Draws, sealed::SealedPassword};
-use rand::{SeedableRng as _, rngs::StdRng};
 use serde_json::{Value, json};
 use tests::{
     harness::{organisation::Organisation, people::ANNA},
@@ -40,7 +36,7 @@ fn a_lost_answer_at_every_step_changes_nothing_but_once() {
 
     client.step("recovery/act", &json!({ "act": "reset" })).unwrap();
     let view = client.wait_for("new-password").unwrap();
-    let sealed = seal(&view["stage"]).unwrap();
+    let sealed = client::seal(&view["stage"], NEW).unwrap();
     client.step("recovery/password", &json!({ "sealed": sealed })).unwrap();
     client.wait_for("done").unwrap();
     assert_eq!(organisation.sign_in(&ANNA, NEW).unwrap(), SignIn::Accepted);
@@ -69,14 +65,7 @@ impl Client {
 
     fn begin(&mut self, user_id: &str) -> Result<()> {
         let start = self.api.get("/start", &[])?.success()?;
-        let body = json!({
-            "proof_of_work": solve(&start["challenge"])?,
-            "user_id": user_id,
-            "reason": "cant-sign-in",
-            "draws": Draws::everything(),
-            "language": "en",
-            "tenant": null,
-        });
+        let body = client::beginning(&start, user_id)?;
         self.step("recoveries", &body)
     }
 
@@ -109,25 +98,4 @@ impl Client {
             Ok((view["stage"]["name"] == stage).then_some(view))
         })
     }
-}
-
-fn solve(challenge: &Value) -> Result<String> {
-    let parsed: Challenge = serde_json::from_value(challenge.clone())?;
-    let mut options = SolveChallengeOptions::new(&parsed);
-    options.timeout_ms = u64::try_from(Duration::from_secs(60).as_millis())?;
-    let solution = solve_challenge(options)?.context("the bot check has no solution")?;
-    let payload = json!({
-        "challenge": challenge,
-        "solution": { "counter": solution.counter, "derivedKey": solution.derived_key },
-    });
-    Ok(STANDARD.encode(payload.to_string()))
-}
-
-fn seal(stage: &Value) -> Result<Value> {
-    let password = NewPassword::parse(NEW.to_owned()).ok().context("no password")?;
-    let binding = serde_json::from_value(stage["binding"].clone())?;
-    let recipients = serde_json::from_value(stage["recipients"].clone())?;
-    let mut rng = StdRng::seed_from_u64(7);
-    let sealed = SealedPassword::seal(&password, &binding, &recipients, &mut rng)?;
-    Ok(serde_json::to_value(&sealed)?)
 }

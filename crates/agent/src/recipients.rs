@@ -44,6 +44,9 @@ pub enum AdmitError {
     /// An agent that is in has that key id with another key.
     #[error("another agent has this key id; make new keys there: regain-agent enrol --new-keys")]
     Taken,
+    /// This agent was itself taken off the list.
+    #[error("this agent was taken off the list: let the other one in at an agent that is on it")]
+    Dismissed,
     /// Sixteen is the most.
     #[error("a directory has at most {} agents", SealedPassword::MAX_RECIPIENTS)]
     TooMany,
@@ -152,6 +155,9 @@ impl Recipients {
         if recipients.others.len() + 1 >= SealedPassword::MAX_RECIPIENTS {
             return Err(AdmitError::TooMany);
         }
+        if recipients.dismissed {
+            return Err(AdmitError::Dismissed);
+        }
         let own = keys.recipient.public();
         let has_its_id = |key: &RecipientKey| key.id == request.0.id && *key != request.0;
         if own.id == request.0.id || recipients.others.iter().any(has_its_id) {
@@ -160,7 +166,6 @@ impl Recipients {
         recipients.others.retain(|key| *key != request.0);
         recipients.others.push(request.0.clone());
         recipients.epoch += 1;
-        recipients.dismissed = false;
         let list =
             recipients.list(enrolment, keys, unix_seconds).ok_or(SealError::BadRecipients)?;
         let admission = Admission::seal(request, &keys.directory, list, rng)?;
@@ -276,10 +281,14 @@ mod tests {
         }
 
         fn admit(&self, other: &Self) -> Admission {
+            self.try_admit(other).unwrap()
+        }
+
+        fn try_admit(&self, other: &Self) -> Result<Admission, AdmitError> {
             let request = JoinRequest(other.keys.recipient.public());
             let of = (&self.enrolment, &self.keys);
             let mut rng = StdRng::seed_from_u64(1);
-            Recipients::admit(self.folder.path(), &request, of, NOW, &mut rng).unwrap()
+            Recipients::admit(self.folder.path(), &request, of, NOW, &mut rng)
         }
 
         fn hear(&self, list: &RecipientList) -> bool {
@@ -310,8 +319,6 @@ mod tests {
         given.write(second.folder.path()).unwrap();
         assert_eq!(first.list(), second.list());
 
-        third.hear(&second.list());
-        assert!(third.recipients().list(&third.enrolment, &third.keys, NOW).is_none(), "not on it");
         second.admit(&third);
         assert!(third.hear(&second.list()) && first.hear(&second.list()));
         assert_eq!((first.list(), third.list()), (second.list(), second.list()));
@@ -346,6 +353,18 @@ mod tests {
     }
 
     #[test]
+    fn a_request_with_an_id_that_is_taken_evicts_nobody() {
+        let [first, second] = [1, 2].map(OneAgent::new);
+        first.admit(&second);
+        let mut thief = OneAgent::new(3);
+        for taken in [first.keys.recipient.id, second.keys.recipient.id] {
+            thief.keys.recipient = OpeningKey::derive(taken, &[3; 32]);
+            assert!(matches!(first.try_admit(&thief), Err(AdmitError::Taken)));
+        }
+        assert_eq!(first.list().keys.len(), 2);
+    }
+
+    #[test]
     fn who_is_dismissed_signs_no_list_any_more() {
         let [first, second] = [1, 2].map(OneAgent::new);
         first.admit(&second);
@@ -356,5 +375,7 @@ mod tests {
         assert!(second.hear(&first.list()));
         assert!(second.recipients().list(&second.enrolment, &second.keys, NOW).is_none());
         assert_eq!(first.list().keys.len(), 1);
+        let lets_in = second.try_admit(&OneAgent::new(3));
+        assert!(matches!(lets_in, Err(AdmitError::Dismissed)), "nor lets itself back in");
     }
 }

@@ -57,9 +57,31 @@ test("of two passwords the first one counts, and the page says so", async ({ pag
   await page.getByLabel("Set a new password").fill("Four-green-lanterns");
   await page.getByRole("button", { name: "Set password" }).click();
   await expect(page.getByText("The password that you typed first is the one that counts").first()).toBeVisible();
+  await page.screenshot({ path: "../../target/ui/done-earlier-password.png" });
   const calls = service.calls("recovery/password");
   expect(new Set(calls.map(({ key }) => key)).size).toBe(1);
   expect(JSON.stringify(service.exchanges)).not.toContain("green-lanterns");
+});
+
+test("a key pressed after a lost answer fetches it instead of calling the page out of date", async ({ page }) => {
+  await page.clock.install();
+  const service = await openAt(page, enterCode());
+  service.answer("recovery/code", ...lostForGood, choice("locked", ["unlock", "reset"]));
+  await page.getByLabel("Enter the 8 digits").fill("12345678");
+  await page.keyboard.press("Enter");
+  await expect
+    .poll(async () => {
+      await page.clock.runFor(2_000);
+      return service.calls("recovery/code").length;
+    })
+    .toBe(lostForGood.length);
+  await expect(page.getByText("Our service does not answer.").first()).toBeVisible();
+  // It happened: the token is good no more. A minute later somebody touches the keyboard.
+  service.answer("recovery", { refuse: "token-unknown" });
+  await page.clock.runFor(61_000);
+  await page.keyboard.press("Shift");
+  await expect(page.getByRole("heading", { name: "Your account is locked" })).toBeVisible();
+  expect(new Set(service.calls("recovery/code").map(({ key }) => key)).size).toBe(1);
 });
 
 test("each press has a key of its own, and the newest token", async ({ page }) => {
