@@ -18,6 +18,7 @@ mod terminal;
 mod test;
 mod tidy;
 mod ui;
+mod windows;
 
 use std::process::ExitCode;
 
@@ -40,6 +41,7 @@ cargo xtask COMMAND
   bench [--only PART]        what it costs, against the budgets; PART: app, sizes, wire, writeback,
                              recoveries
   soak [--kills N]           1,000 real kills on a Samba domain; writes docs/soak.md
+  windows                    the programs for Windows, built here
   setup                      install what demo and test need, and build the pages
   codegen [--check]          the API description and what the pages make of it
   notices [--check]          the notices of third parties
@@ -109,6 +111,7 @@ impl Command {
             Some("demo") => demo::run(&setup, watch, self.ad, self.headless),
             Some("test") => test::run(&setup, self.quick),
             Some("bench") => bench::run(&setup, self.only.as_deref()),
+            Some("windows") => windows::run(&setup),
             Some("soak") => soak::run(&setup, self.kills.as_deref()),
             Some("codegen") => codegen::run(children, self.check),
             Some("notices") => notices::run(children, self.check),

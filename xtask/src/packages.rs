@@ -27,6 +27,15 @@ pub(crate) const DOMAIN: &[&str] = &[
 pub(crate) const BROWSER: &[&str] = &["chromium|chromium-browser"];
 /// A credential store, to test that secrets go there.
 pub(crate) const CREDENTIALS: &[&str] = &["dbus", "gnome-keyring"];
+/// To build for Windows, and to run what was built.
+pub(crate) const WINDOWS: &[&str] = &[
+    "rustc-web",
+    "rust-web-src",
+    "gcc-mingw-w64-x86-64",
+    "g++-mingw-w64-x86-64",
+    "wine64",
+    "wine",
+];
 
 /// What is missing, and how large it is.
 pub(crate) struct Missing {

@@ -33,8 +33,14 @@ impl Needs {
             packages::DOMAIN,
             packages::BROWSER,
             packages::CREDENTIALS,
+            packages::WINDOWS,
         ];
         Self { packages: lists.concat(), npm: vec!["ui", "tests/ui"] }
+    }
+
+    /// What building for Windows needs.
+    pub(crate) fn windows() -> Self {
+        Self { packages: packages::WINDOWS.to_vec(), npm: vec!["ui"] }
     }
 
     /// What the demo needs.

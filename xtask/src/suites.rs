@@ -39,6 +39,8 @@ pub(crate) enum Kind {
     Portal,
     /// Stories on a Samba domain.
     Domain,
+    /// Stories on Windows, which Wine plays.
+    Windows,
 }
 
 impl TestProgram {
@@ -54,11 +56,12 @@ impl TestProgram {
         Ok(match () {
             () if begins("service_") => Kind::Service,
             () if begins("desktop_") => Kind::Desktop,
+            () if begins("windows_") => Kind::Windows,
             () if begins("portal_") => Kind::Portal,
             () if begins("samba_") || begins("active_directory") => Kind::Domain,
             () if ["lab", "tests", "demo"].contains(&self.name.as_str()) => Kind::Lab,
             () => bail!(
-                "tests/tests/{}.rs belongs to no suite: name it service_, desktop_, portal_ or samba_",
+                "tests/tests/{}.rs belongs to no suite: name it service_, desktop_, portal_, samba_ or windows_",
                 self.name
             ),
         })

@@ -11,7 +11,7 @@ use crate::{
     setup::{Needs, Setup},
     suites::{self, Kind, TestProgram},
     terminal::{Watch, say, say_heading, words},
-    tidy, ui,
+    tidy, ui, windows,
 };
 
 /// The longest that one program of a suite may take.
@@ -32,6 +32,7 @@ pub(crate) fn run(setup: &Setup<'_>, quick: bool) -> Result<()> {
         run.programs("Stories in the portal", &programs, Kind::Portal);
         run.programs("Stories in the app's window", &programs, Kind::Desktop);
         run.programs("Stories on a Samba domain", &programs, Kind::Domain);
+        run.windows(&programs);
     }
     run.conclude(&started)
 }
@@ -109,6 +110,15 @@ impl Run<'_> {
             suite.program(children, "ui", &mut ui::npm("ui", &["test"]));
             suite.program(children, "pages", &mut ui::npm("tests/ui", &["run", "test:pages"]));
         });
+    }
+
+    /// Cross-built, then run under Wine.
+    fn windows(&mut self, programs: &[TestProgram]) {
+        let children = self.children;
+        self.suite("Compiling for Windows", |suite| {
+            suite.check("programs for Windows", || windows::build(children));
+        });
+        self.programs("Stories on Windows (Wine)", programs, Kind::Windows);
     }
 
     fn programs(&mut self, name: &'static str, programs: &[TestProgram], kind: Kind) {

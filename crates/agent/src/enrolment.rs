@@ -25,6 +25,7 @@ use zeroize::Zeroizing;
 use crate::{
     clock::Clock,
     config::{Config, Secrets, is_acceptable_origin},
+    private,
 };
 
 const FILE: &str = "enrolment.json";
@@ -218,14 +219,12 @@ pub(crate) fn write_private(path: &Path, content: &impl Serialize) -> Result<(),
     };
     let text = serde_json::to_string_pretty(content).map_err(|error| failed(error.into()))?;
     let new = path.with_extension("new");
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(&new).and_then(|mut file| {
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
-    });
+    let mut options = private::options();
+    let written =
+        options.write(true).create(true).truncate(true).open(&new).and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            file.sync_all()
+        });
     written.and_then(|()| std::fs::rename(&new, path)).map_err(failed)
 }
 
@@ -305,20 +304,19 @@ impl Keys {
 /// When either cannot be made.
 pub fn open_secrets(config: &Config) -> Result<SecretStore, EnrolmentError> {
     let data_dir = &config.agent.data_dir;
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(data_dir).map_err(|error| EnrolmentError::File {
+    private::make_folder(data_dir).map_err(|error| EnrolmentError::File {
         path: data_dir.clone(),
         cause: format!("{error}; agent.data_dir must be a folder that the agent's user may write"),
     })?;
     let kind = match config.agent.secrets {
+        // A credential vault of Windows is one account's; these are an administrator's, who
+        // enrols, and the service's.
+        Secrets::Auto if cfg!(windows) => Kind::File,
         Secrets::Auto => Kind::Auto,
         Secrets::Keyring => Kind::Keyring,
         Secrets::File => Kind::File,
     };
-    Ok(SecretStore::open("regain-agent", &data_dir.join("secrets"), kind)?)
+    Ok(SecretStore::open(private::SERVICE, &data_dir.join("secrets"), kind)?)
 }
 
 async fn post(config: &Config, origin: &str, request: &Enrol) -> Result<Enrolled, EnrolmentError> {

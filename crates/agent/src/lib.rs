@@ -13,6 +13,7 @@ pub mod journal;
 mod limits;
 mod link;
 mod outbox;
+pub mod private;
 pub mod recipients;
 mod synchronisation;
 mod write_back;

@@ -1,5 +1,8 @@
 //! The command line of the agent: enrol, run, doctor. Start-up only.
 
+#[cfg(windows)]
+mod windows_service;
+
 use std::{
     io::{Read as _, Write as _},
     path::PathBuf,
@@ -23,7 +26,7 @@ use regain_agent::{
     enrolment::{Bring, Enrolment, Keys, open_secrets},
     recipients::{AdmitError, Recipients},
 };
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
 /// Stands beside a directory and changes it when the service asks and its own limits allow.
 #[derive(Parser)]
@@ -81,6 +84,12 @@ enum Verb {
         #[command(flatten)]
         common: Common,
     },
+    /// The agent as a service of Windows.
+    #[cfg(windows)]
+    Service {
+        #[command(subcommand)]
+        what: windows_service::ServiceVerb,
+    },
 }
 
 #[derive(Args)]
@@ -104,6 +113,10 @@ fn main() -> ExitCode {
 }
 
 fn start(verb: Verb) -> Result<ExitCode> {
+    #[cfg(windows)]
+    if let Verb::Service { what } = verb {
+        return windows_service::start(what);
+    }
     let common = match &verb {
         Verb::Enrol { common, .. }
         | Verb::JoinRequest { common }
@@ -111,14 +124,12 @@ fn start(verb: Verb) -> Result<ExitCode> {
         | Verb::Dismiss { common, .. }
         | Verb::Run { common }
         | Verb::Doctor { common } => common,
+        #[cfg(windows)]
+        Verb::Service { .. } => return Ok(ExitCode::FAILURE),
     };
     let config = Config::load(&common.config, &common.overrides)?;
-    start_log(&config)?;
-    // One thread: an agent waits more than it works, and rests in little memory.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("starting the runtime")?;
+    start_log(&config, std::io::stderr)?;
+    let runtime = runtime()?;
     match verb {
         Verb::Enrol { code, new_keys, admission, .. } => {
             let admission = admission.as_deref().map(read_admission).transpose()?;
@@ -132,9 +143,17 @@ fn start(verb: Verb) -> Result<ExitCode> {
         Verb::JoinRequest { .. } => ask_to_join(&config),
         Verb::Admit { request, fingerprint, .. } => admit(&config, &request, &fingerprint),
         Verb::Dismiss { fingerprint, .. } => dismiss(&config, &fingerprint),
-        Verb::Run { .. } => runtime.block_on(run(&config)),
+        Verb::Run { .. } => runtime.block_on(run(&config, stop())),
         Verb::Doctor { .. } => runtime.block_on(diagnose(&config)),
+        #[cfg(windows)]
+        Verb::Service { .. } => Ok(ExitCode::FAILURE),
     }
+}
+
+/// One thread: an agent waits more than it works, and rests in little memory.
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().build().context("starting the runtime")
 }
 
 fn read_admission(text: &str) -> Result<Admission> {
@@ -219,11 +238,11 @@ async fn enrol(config: &Config, code: Option<String>, bring: Bring<'_>) -> Resul
     Ok(ExitCode::SUCCESS)
 }
 
-async fn run(config: &Config) -> Result<ExitCode> {
+async fn run(config: &Config, stop: impl Future<Output = ()>) -> Result<ExitCode> {
     let directory = directory(config)?;
     let secrets = open_secrets(config)?;
     let agent = Agent::open(config, directory, &secrets, Clock::system(), randomness()?)?;
-    agent.run(stop()).await?;
+    agent.run(stop).await?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -268,10 +287,13 @@ fn randomness() -> Result<StdRng> {
     StdRng::try_from_rng(&mut SysRng).context("the system gives no randomness")
 }
 
-fn start_log(config: &Config) -> Result<()> {
+fn start_log(
+    config: &Config,
+    to: impl for<'a> MakeWriter<'a> + Send + Sync + 'static,
+) -> Result<()> {
     let filter = EnvFilter::try_new(&config.log.filter)
         .context("log.filter: write a level such as \"info\", or \"info,regain_agent=debug\"")?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(to);
     match config.log.format {
         LogFormat::Text => log.with_ansi(false).init(),
         LogFormat::Json => log.json().init(),

@@ -22,10 +22,12 @@ pub(crate) struct SecretFiles {
 }
 
 impl SecretFiles {
-    pub(crate) fn open(folder: &Path) -> Result<Self, SecretStoreError> {
+    /// `service`: whose secrets they are; on Windows a service of that name may read them.
+    pub(crate) fn open(folder: &Path, service: &str) -> Result<Self, SecretStoreError> {
         make_private_folder(folder).map_err(failed(folder, "make the folder"))?;
         let found = fs::symlink_metadata(folder).map_err(failed(folder, "look at the folder"))?;
         private::check(folder, &found, private::Wanted::Folder)?;
+        private::check_list(folder, service)?;
         Ok(Self { folder: folder.to_owned() })
     }
 
@@ -115,7 +117,7 @@ impl SecretFiles {
     }
 
     /// Windows keeps renames in its own journal and cannot open folders as files.
-    #[cfg(not(unix))]
+    #[cfg(windows)]
     #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "the other form needs both")]
     fn sync_folder(&self) -> Result<(), SecretStoreError> {
         Ok(())
@@ -133,7 +135,7 @@ fn make_private_folder(folder: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
-#[cfg(not(unix))]
+#[cfg(windows)]
 fn make_private_folder(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)
 }
@@ -197,12 +199,20 @@ mod private {
         }
         Ok(())
     }
+
+    /// Owner and mode say it all.
+    #[expect(clippy::unnecessary_wraps, reason = "the other form needs it")]
+    pub(super) fn check_list(_folder: &Path, _service: &str) -> Result<(), SecretStoreError> {
+        Ok(())
+    }
 }
 
-/// Files of a Windows profile or service folder are private by the list they inherit; the
-/// installer sets it. The credential store is the rule there, this the exception.
-#[cfg(not(unix))]
+/// On Windows the folder's access list says who may read, and what is made in it inherits that:
+/// the system, the administrators, who runs this process, and the service of the store's name.
+#[cfg(windows)]
 mod private {
+    use os_windows::access::{Sid, strangers};
+
     use super::{File, OpenOptions, Path, SecretStoreError, io};
 
     #[derive(Clone, Copy)]
@@ -237,6 +247,20 @@ mod private {
             right: format!("it must be a {word}"),
         })
     }
+
+    pub(super) fn check_list(folder: &Path, service: &str) -> Result<(), SecretStoreError> {
+        let trusted = [Sid::system(), Sid::administrators(), Sid::of_service(service)];
+        let others =
+            strangers(folder, &trusted).map_err(super::failed(folder, "see who may read"))?;
+        if others.is_empty() {
+            return Ok(());
+        }
+        Err(SecretStoreError::Exposed {
+            path: folder.to_owned(),
+            wrong: format!("belongs to or is open to {}", others.join(", ")),
+            right: "only the system, the administrators and we may have a right to it".to_owned(),
+        })
+    }
 }
 
 #[cfg(test)]
@@ -250,7 +274,7 @@ mod tests {
 
     fn files() -> (TempDir, SecretFiles) {
         let parent = tempfile::tempdir().unwrap();
-        let files = SecretFiles::open(&parent.path().join("a/b")).unwrap();
+        let files = SecretFiles::open(&parent.path().join("a/b"), "test").unwrap();
         (parent, files)
     }
 
@@ -297,7 +321,7 @@ mod tests {
         assert_eq!(right(files.get("token")), "chmod 0600");
         chmod(&files.path("token"), 0o600);
         chmod(&files.folder, 0o750);
-        let reopened = SecretFiles::open(&files.folder);
+        let reopened = SecretFiles::open(&files.folder, "test");
         assert_eq!(right(reopened.map(|_| None)), "chmod 0700");
     }
 

@@ -26,7 +26,8 @@ pub enum Kind {
     Auto,
     /// The system's credential store and nothing else.
     Keyring,
-    /// Files of mode 0600 in a folder of mode 0700.
+    /// Files of mode 0600 in a folder of mode 0700; on Windows in a folder that only the system,
+    /// the administrators, we, and the service of the store's name have a right to.
     File,
 }
 
@@ -92,8 +93,10 @@ impl SecretStore {
     pub fn open(service_name: &str, folder: &Path, kind: Kind) -> Result<Self, SecretStoreError> {
         let place = match kind {
             Kind::Keyring => Place::Keyring(SystemKeyring::open(service_name)?),
-            Kind::File => Place::Files(SecretFiles::open(folder)?),
-            Kind::Auto => open_where_it_was(service_name, SecretFiles::open(folder)?)?,
+            Kind::File => Place::Files(SecretFiles::open(folder, service_name)?),
+            Kind::Auto => {
+                open_where_it_was(service_name, SecretFiles::open(folder, service_name)?)?
+            }
         };
         Ok(Self { place })
     }

@@ -71,6 +71,21 @@ impl Organisation {
     /// # Errors
     /// When a part does not start.
     pub fn active_directory(people: &[Person]) -> Result<Self> {
+        Self::beside(people, Agent::start)
+    }
+
+    /// The same, its agent a service of Windows.
+    ///
+    /// # Errors
+    /// When a part does not start.
+    pub fn active_directory_and_windows(people: &[Person]) -> Result<Self> {
+        Self::beside(people, Agent::start_on_windows)
+    }
+
+    fn beside(
+        people: &[Person],
+        start_agent: impl FnOnce(&Samba, &str) -> Result<Agent>,
+    ) -> Result<Self> {
         let mailbox = Mailbox::start()?;
         let service = Service::start(&mailbox)?;
         let samba = Samba::start()?;
@@ -88,7 +103,7 @@ impl Organisation {
             }
         }
         let code = service.create_agent_directory(DIRECTORY)?;
-        let agent = Agent::start(&samba, &code)?;
+        let agent = start_agent(&samba, &code)?;
         wait::until("the agent's first synchronisation", PATIENCE, || {
             let all = service.directories()?;
             let known = all.iter().find(|line| line.name == DIRECTORY);

@@ -3,21 +3,37 @@
 
 use std::{path::PathBuf, process::Command};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::{
     process::{Process, built, output_with_input, run, run_with_input},
     run_folder::RunFolder,
     samba::Samba,
     wait::{self, PATIENCE},
+    wine::{self, Wine},
 };
 
 /// The agent.
 pub struct Agent {
-    program: PathBuf,
-    process: Option<Process>,
+    home: Home,
     folder: RunFolder,
 }
+
+/// Where it runs.
+enum Home {
+    /// Here, as a process.
+    Here { program: PathBuf, process: Option<Process> },
+    /// On Windows, as a service of it.
+    Windows(Wine),
+}
+
+/// The name of its service, and its files on Windows.
+const SERVICE: &str = "regain-agent";
+const PROGRAM: &str = r"C:\Program Files\Regain\regain-agent.exe";
+const CONFIGURATION: &str = r"C:\ProgramData\Regain\agent.toml";
+const DATA: &str = r"C:\ProgramData\Regain\data";
+/// What `sc query` says of a service that runs.
+const RUNNING: u32 = 4;
 
 impl Agent {
     /// Enrols an agent for `samba` with `code` and starts it.
@@ -27,10 +43,30 @@ impl Agent {
     pub fn start(samba: &Samba, code: &str) -> Result<Self> {
         let folder = RunFolder::new("agent")?;
         configure(&folder, samba)?;
-        let mut agent =
-            Self { program: built("regain-agent", "regain-agent")?, process: None, folder };
+        let program = built("regain-agent", "regain-agent")?;
+        let mut agent = Self { home: Home::Here { program, process: None }, folder };
         // Through standard input: a process list would show it.
         run_with_input(agent.verb("enrol").arg("-"), code).context("enrolling the agent")?;
+        agent.start_again()?;
+        Ok(agent)
+    }
+
+    /// The same on Windows, as its administrator does it: files, service, enrolment, start.
+    ///
+    /// # Errors
+    /// When one of the steps is refused.
+    pub fn start_on_windows(samba: &Samba, code: &str) -> Result<Self> {
+        let windows = Wine::start()?;
+        windows.write(PROGRAM, std::fs::read(wine::built("regain-agent.exe")?)?)?;
+        let (account, password) = samba.agent_account();
+        windows.write(r"C:\ProgramData\Regain\account.password", password)?;
+        windows.write(r"C:\ProgramData\Regain\ca.pem", std::fs::read(samba.ca_file())?)?;
+        let configuration = configuration(samba, &account, DATA, r"C:\ProgramData\Regain\");
+        windows.write(CONFIGURATION, configuration)?;
+        let mut agent = Self { home: Home::Windows(windows), folder: RunFolder::new("agent")? };
+        let mut install = agent.command(&["service", "install"]);
+        agent.call(&mut install, "").context("installing the service")?;
+        agent.call(agent.verb("enrol").arg("-"), code).context("enrolling the agent")?;
         agent.start_again()?;
         Ok(agent)
     }
@@ -46,7 +82,8 @@ impl Agent {
         };
         let folder = RunFolder::new("agent")?;
         configure(&folder, samba)?;
-        let mut second = Self { program: self.program.clone(), process: None, folder };
+        let program = built("regain-agent", "regain-agent")?;
+        let mut second = Self { home: Home::Here { program, process: None }, folder };
         let printed = run(&mut second.verb("join-request"))?;
         let fingerprint = printed.split("REQUEST ").nth(1).and_then(|rest| rest.lines().next());
         let fingerprint = fingerprint.context("no fingerprint was printed")?.to_owned();
@@ -70,54 +107,127 @@ impl Agent {
     /// # Errors
     /// When it cannot be started.
     pub fn start_again(&mut self) -> Result<()> {
-        let process = Process::start("agent", self.verb("run"), self.folder.path())?;
-        self.process = Some(process);
+        let run_it = self.verb("run");
+        match &mut self.home {
+            Home::Here { process, .. } => {
+                *process = Some(Process::start("agent", run_it, self.folder.path())?);
+            }
+            Home::Windows(windows) => {
+                windows.run(windows.command("net").args(["start", SERVICE]), "")?;
+                wait::until("the agent's service", PATIENCE, || {
+                    Ok((windows.service_state(SERVICE)? == Some(RUNNING)).then_some(()))
+                })?;
+            }
+        }
         Ok(())
     }
 
     /// Stops it, as when its machine goes down for maintenance.
     pub fn stop(&mut self) {
-        self.process = None;
+        match &mut self.home {
+            Home::Here { process, .. } => *process = None,
+            Home::Windows(windows) => {
+                let _ = windows.run(windows.command("net").args(["stop", SERVICE]), "");
+            }
+        }
     }
 
     /// Ends it without a word, as a power cut does.
     pub fn kill(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            process.kill();
+        match &mut self.home {
+            Home::Here { process, .. } => {
+                if let Some(mut process) = process.take() {
+                    process.kill();
+                }
+            }
+            Home::Windows(windows) => {
+                let kill = &["/f", "/im", "regain-agent.exe"];
+                let _ = windows.run(windows.command("taskkill").args(kill), "");
+            }
         }
+    }
+
+    /// Takes its service out again; whether Windows still has one of this name.
+    ///
+    /// # Errors
+    /// When it is no service.
+    pub fn uninstall(&mut self) -> Result<bool> {
+        let Home::Windows(windows) = &self.home else {
+            bail!("this agent is no service of Windows");
+        };
+        self.call(&mut self.command(&["service", "uninstall"]), "")?;
+        Ok(windows.service_state(SERVICE)?.is_some())
     }
 
     /// The process id, to look at what it uses.
     pub fn process_id(&self) -> Option<u32> {
-        self.process.as_ref().map(Process::id)
+        match &self.home {
+            Home::Here { process, .. } => process.as_ref().map(Process::id),
+            Home::Windows(_) => None,
+        }
     }
 
     /// The end of its log, for the message of a failure.
     pub fn log_end(&self) -> String {
-        let running = self.process.as_ref();
-        running.map_or_else(|| "the agent is stopped".to_owned(), Process::log_end)
+        match &self.home {
+            Home::Here { process: Some(process), .. } => process.log_end(),
+            Home::Here { process: None, .. } => "the agent is stopped".to_owned(),
+            Home::Windows(windows) => log(windows).unwrap_or_else(|error| format!("{error:#}")),
+        }
+    }
+
+    /// Runs one of its commands to its end.
+    fn call(&self, command: &mut Command, input: &str) -> Result<String> {
+        match &self.home {
+            Home::Here { .. } => run_with_input(command, input),
+            Home::Windows(windows) => windows.run(command, input),
+        }
     }
 
     fn verb(&self, verb: &str) -> Command {
-        let mut command = Command::new(&self.program);
-        command.arg(verb).arg("--config").arg(self.folder.join("agent.toml"));
+        self.command(&[verb])
+    }
+
+    fn command(&self, verbs: &[&str]) -> Command {
+        let (mut command, configuration) = match &self.home {
+            Home::Here { program, .. } => (Command::new(program), self.folder.join("agent.toml")),
+            Home::Windows(windows) => (windows.command(PROGRAM), CONFIGURATION.into()),
+        };
+        command.args(verbs);
+        if verbs != ["service", "uninstall"] {
+            command.arg("--config").arg(configuration);
+        }
         command
     }
 }
 
+/// What the service wrote: it has no standard error.
+fn log(windows: &Wine) -> Result<String> {
+    let mut text = String::new();
+    for file in std::fs::read_dir(windows.path(&format!(r"{DATA}\log"))?)? {
+        text.push_str(&std::fs::read_to_string(file?.path())?);
+    }
+    Ok(text)
+}
+
 fn configure(folder: &RunFolder, samba: &Samba) -> Result<()> {
     let (account, password) = samba.agent_account();
-    let password_file = folder.write("account.password", password)?;
-    let configuration = format!(
-        "[agent]\nname = \"lab\"\ndata_dir = \"{data}\"\nsecrets = \"file\"\n\n\
-         [active_directory]\ncontrollers = [\"{url}\"]\nca_file = \"{ca}\"\naccount = \"{account}\"\n\
-         password_file = \"{password_file}\"\nsubtrees = [\"{people}\"]\n\n\
+    folder.write("account.password", password)?;
+    folder.write("ca.pem", std::fs::read(samba.ca_file())?)?;
+    let data = folder.folder("data")?.display().to_string();
+    let files = format!("{}/", folder.path().display());
+    folder.write("agent.toml", configuration(samba, &account, &data, &files)).map(drop)
+}
+
+/// `files`: the folder of the other files, with its separator.
+fn configuration(samba: &Samba, account: &str, data: &str, files: &str) -> String {
+    format!(
+        "[agent]\nname = 'lab'\ndata_dir = '{data}'\nsecrets = 'file'\n\n\
+         [active_directory]\ncontrollers = ['{url}']\nca_file = '{files}ca.pem'\n\
+         account = '{account}'\npassword_file = '{files}account.password'\n\
+         subtrees = ['{people}']\n\n\
          # Many people within minutes.\n[limits]\noperations_per_hour = 1000000\n",
-        data = folder.folder("data")?.display(),
         url = samba.url(),
-        ca = samba.ca_file().display(),
-        password_file = password_file.display(),
         people = samba.people_dn(),
-    );
-    folder.write("agent.toml", configuration).map(drop)
+    )
 }

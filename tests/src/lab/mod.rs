@@ -17,3 +17,4 @@ pub mod service;
 pub mod smtp;
 pub mod wait;
 pub mod webdriver;
+pub mod wine;

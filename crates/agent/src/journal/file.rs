@@ -1,7 +1,7 @@
 //! The journal's file: lines of checksum and JSON, appended and synced, torn ends cut off.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::File,
     io::{Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
@@ -10,6 +10,7 @@ use protocol::{bytes::Bytes, id::AgentId};
 use sha2::{Digest, Sha256};
 
 use super::{Entry, JournalError};
+use crate::private;
 
 pub(super) struct JournalFile {
     path: PathBuf,
@@ -88,11 +89,7 @@ impl JournalFile {
 }
 
 fn open(path: &Path) -> std::io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).append(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    private::options().read(true).append(true).create(true).open(path)
 }
 
 /// A new file's name is on disk only when its folder is.

@@ -1,0 +1,377 @@
+//! Who may read and write a file or folder: those whom the caller trusts. Anybody else is one
+//! too many.
+//!
+//! Windows gives every user of the machine the right to read what lies under `ProgramData`, and
+//! to make folders there before we do; so both the list and the owner are looked at.
+
+use sha1::{Digest as _, Sha1};
+
+/// A security identifier in its text form, `S-1-5-18`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sid(String);
+
+impl Sid {
+    /// The local system.
+    pub fn system() -> Self {
+        Self("S-1-5-18".into())
+    }
+
+    /// The administrators of this machine.
+    pub fn administrators() -> Self {
+        Self("S-1-5-32-544".into())
+    }
+
+    /// A service's own identifier, which its token carries whatever account it runs as: SHA-1
+    /// over its name in upper case and UTF-16 (MS-DTYP 2.4.2.4, NT SERVICE).
+    pub fn of_service(name: &str) -> Self {
+        let mut hash = Sha1::new();
+        for unit in name.to_uppercase().encode_utf16() {
+            hash.update(unit.to_le_bytes());
+        }
+        let digest: [u8; 20] = hash.finalize().into();
+        let (words, _) = digest.as_chunks::<4>();
+        let words = words.iter().map(|word| format!("-{}", u32::from_le_bytes(*word)));
+        Self(format!("S-1-5-80{}", words.collect::<String>()))
+    }
+
+    /// The text form.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Who owns a thing and who has a right to it, read from the text form of a security descriptor
+/// (SDDL, MS-DTYP 2.5.1).
+#[derive(Debug, PartialEq, Eq)]
+struct Rights<'a> {
+    owner: &'a str,
+    allowed: Vec<&'a str>,
+}
+
+impl<'a> Rights<'a> {
+    /// `None` when the text is not understood: then nobody can say that it is private.
+    fn parse(sddl: &'a str) -> Option<Self> {
+        let rest = sddl.strip_prefix("O:")?;
+        let end = rest.find("G:").or_else(|| rest.find("D:"))?;
+        let (owner, rest) = rest.split_at(end);
+        let list = rest.split_once("D:")?.1;
+        // "Everybody", not "nobody".
+        if list.contains("NO_ACCESS_CONTROL") {
+            return None;
+        }
+        let (_flags, mut entries) = list.split_at(list.find('(')?);
+        let mut allowed = Vec::new();
+        while let Some(entry) = entries.strip_prefix('(') {
+            let (entry, rest) = entry.split_once(')')?;
+            let mut fields = entry.split(';');
+            let kind = fields.next()?;
+            let trustee = fields.nth(4)?;
+            match kind {
+                "A" => allowed.push(trustee),
+                // A denial gives nobody anything.
+                "D" => {}
+                _ => return None,
+            }
+            entries = rest;
+        }
+        entries.is_empty().then_some(Self { owner, allowed })
+    }
+
+    /// Who beside `trusted` owns it or has any right to it.
+    fn strangers(&self, trusted: &[Sid]) -> Vec<&'a str> {
+        let is_trusted = |name: &&str| {
+            // What the owner has, whoever that is: the owner is looked at too.
+            ["OW", "S-1-3-4", "CO", "S-1-3-0"].contains(name)
+                || trusted.iter().any(|sid| sid.0 == **name || short_form(sid) == Some(*name))
+        };
+        let mut all: Vec<&str> =
+            std::iter::once(self.owner).chain(self.allowed.iter().copied()).collect();
+        all.retain(|name| !is_trusted(name));
+        all.dedup();
+        all
+    }
+}
+
+/// SDDL writes the best-known identifiers with two letters.
+fn short_form(sid: &Sid) -> Option<&'static str> {
+    match sid.as_str() {
+        "S-1-5-18" => Some("SY"),
+        "S-1-5-32-544" => Some("BA"),
+        _ => None,
+    }
+}
+
+/// The list that gives everything to these and nothing to anybody else, inherited from nowhere
+/// and by everything inside.
+#[cfg_attr(not(windows), expect(dead_code, reason = "asked on Windows alone"))]
+fn private_list(trusted: &[Sid], is_folder: bool) -> String {
+    let inherited = if is_folder { "OICI" } else { "" };
+    let entries = trusted.iter().map(|sid| format!("(A;{inherited};FA;;;{})", sid.0));
+    format!("D:P{}", entries.collect::<String>())
+}
+
+#[cfg(windows)]
+mod calls {
+    #![expect(unsafe_code, reason = "Windows keeps access lists behind raw pointers")]
+
+    use std::{io, os::windows::ffi::OsStrExt as _, path::Path};
+
+    use windows::{
+        Win32::{
+            Foundation::{CloseHandle, HANDLE, HLOCAL, LocalFree},
+            Security::{
+                ACL,
+                Authorization::{
+                    ConvertSecurityDescriptorToStringSecurityDescriptorW, ConvertSidToStringSidW,
+                    ConvertStringSecurityDescriptorToSecurityDescriptorW, GetNamedSecurityInfoW,
+                    SDDL_REVISION_1, SE_FILE_OBJECT, SetNamedSecurityInfoW,
+                },
+                DACL_SECURITY_INFORMATION, GetSecurityDescriptorDacl, GetTokenInformation,
+                OBJECT_SECURITY_INFORMATION, OWNER_SECURITY_INFORMATION,
+                PROTECTED_DACL_SECURITY_INFORMATION, PSECURITY_DESCRIPTOR, TOKEN_QUERY, TOKEN_USER,
+                TokenUser,
+            },
+            System::Threading::{GetCurrentProcess, OpenProcessToken},
+        },
+        core::{BOOL, HSTRING, PCWSTR, PWSTR},
+    };
+
+    use super::{Rights, Sid, private_list};
+    use crate::failed;
+
+    /// Gives every right to this file or folder, and to what is made in it, to `trusted`, and
+    /// none to anybody else.
+    ///
+    /// # Errors
+    /// When it belongs to somebody whom [`strangers`] would name, or Windows refuses.
+    pub fn make_private(path: &Path, trusted: &[Sid]) -> io::Result<()> {
+        let list = HSTRING::from(private_list(trusted, path.is_dir()));
+        let mut descriptor = PSECURITY_DESCRIPTOR::default();
+        // SAFETY: the text ends with a nul; Windows writes one pointer, which `Local` frees.
+        unsafe {
+            ConvertStringSecurityDescriptorToSecurityDescriptorW(
+                &list,
+                SDDL_REVISION_1,
+                &raw mut descriptor,
+                None,
+            )
+        }
+        .map_err(failed("making an access list"))?;
+        let _freed = Local(descriptor.0);
+        let (mut present, mut defaulted) = (BOOL::default(), BOOL::default());
+        let mut acl: *mut ACL = std::ptr::null_mut();
+        // SAFETY: the descriptor is whole and lives until the end of this function.
+        unsafe {
+            GetSecurityDescriptorDacl(
+                descriptor,
+                &raw mut present,
+                &raw mut acl,
+                &raw mut defaulted,
+            )
+        }
+        .map_err(failed("making an access list"))?;
+        // SAFETY: path and list live until the call returns.
+        let set = unsafe {
+            SetNamedSecurityInfoW(
+                PCWSTR(wide(path).as_ptr()),
+                SE_FILE_OBJECT,
+                DACL_SECURITY_INFORMATION | PROTECTED_DACL_SECURITY_INFORMATION,
+                None,
+                None,
+                Some(acl),
+                None,
+            )
+        };
+        set.ok().map_err(failed("setting who may read it"))?;
+        match strangers(path, trusted)?.as_slice() {
+            [] => Ok(()),
+            some => Err(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                format!("it belongs to or is open to {}", some.join(", ")),
+            )),
+        }
+    }
+
+    /// Who beside the system, the administrators, who runs this process, and `also` owns this
+    /// file or folder or has any right to it.
+    ///
+    /// # Errors
+    /// When Windows does not tell, or tells it in a way that is not understood.
+    pub fn strangers(path: &Path, also: &[Sid]) -> io::Result<Vec<String>> {
+        let sddl = describe(path)?;
+        let rights = Rights::parse(&sddl).ok_or_else(|| {
+            io::Error::other(format!("its access list is not understood: {sddl}"))
+        })?;
+        Ok(rights.strangers(&trusted(also)?).into_iter().map(str::to_owned).collect())
+    }
+
+    fn trusted(also: &[Sid]) -> io::Result<Vec<Sid>> {
+        let mut trusted = vec![Sid::system(), Sid::administrators(), this_user()?];
+        trusted.extend_from_slice(also);
+        Ok(trusted)
+    }
+
+    fn describe(path: &Path) -> io::Result<String> {
+        let asked: OBJECT_SECURITY_INFORMATION =
+            OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION;
+        let mut descriptor = PSECURITY_DESCRIPTOR::default();
+        // SAFETY: the path ends with a nul; Windows writes one pointer, which `Local` frees.
+        let got = unsafe {
+            GetNamedSecurityInfoW(
+                PCWSTR(wide(path).as_ptr()),
+                SE_FILE_OBJECT,
+                asked,
+                None,
+                None,
+                None,
+                None,
+                &raw mut descriptor,
+            )
+        };
+        got.ok().map_err(failed("reading who may read it"))?;
+        let _freed = Local(descriptor.0);
+        let mut text = PWSTR::null();
+        // SAFETY: the descriptor is whole; Windows writes one pointer, which `take` frees.
+        unsafe {
+            ConvertSecurityDescriptorToStringSecurityDescriptorW(
+                descriptor,
+                SDDL_REVISION_1,
+                asked,
+                &raw mut text,
+                None,
+            )
+        }
+        .map_err(failed("reading an access list"))?;
+        take(text)
+    }
+
+    /// Who runs this process.
+    ///
+    /// # Errors
+    /// When Windows does not tell.
+    pub fn this_user() -> io::Result<Sid> {
+        let mut token = HANDLE::default();
+        // SAFETY: the pseudo handle of this process is always good.
+        let process = unsafe { GetCurrentProcess() };
+        // SAFETY: Windows writes one handle, which is closed below.
+        unsafe { OpenProcessToken(process, TOKEN_QUERY, &raw mut token) }
+            .map_err(failed("opening our token"))?;
+        // Enough for the structure and the longest identifier; aligned for its pointers.
+        let mut answer = [0_u64; 32];
+        let mut length = 0;
+        // SAFETY: the buffer is as long as said, and lives until the identifier is copied.
+        let got = unsafe {
+            GetTokenInformation(
+                token,
+                TokenUser,
+                Some(answer.as_mut_ptr().cast()),
+                u32::try_from(size_of_val(&answer)).unwrap_or_default(),
+                &raw mut length,
+            )
+        };
+        // SAFETY: opened above and used by nobody else. A failure leaves nothing to do.
+        let _ = unsafe { CloseHandle(token) };
+        got.map_err(failed("reading our token"))?;
+        // SAFETY: Windows wrote a TOKEN_USER at the start of the buffer, which is aligned.
+        let user = unsafe { answer.as_ptr().cast::<TOKEN_USER>().read() };
+        let mut text = PWSTR::null();
+        // SAFETY: the identifier lies in the buffer; Windows writes one pointer for `take`.
+        unsafe { ConvertSidToStringSidW(user.User.Sid, &raw mut text) }
+            .map_err(failed("reading our identifier"))?;
+        take(text).map(Sid)
+    }
+
+    fn wide(path: &Path) -> Vec<u16> {
+        path.as_os_str().encode_wide().chain([0]).collect()
+    }
+
+    /// Copies a text that Windows made, and frees it.
+    fn take(text: PWSTR) -> io::Result<String> {
+        let _freed = Local(text.0.cast());
+        // SAFETY: Windows ended it with a nul, and it is freed only after this.
+        unsafe { text.to_string() }.map_err(io::Error::other)
+    }
+
+    /// Memory that Windows gave us to free.
+    struct Local(*mut core::ffi::c_void);
+
+    impl Drop for Local {
+        fn drop(&mut self) {
+            // SAFETY: came from a function whose documentation says LocalFree, and is freed once.
+            let _ = unsafe { LocalFree(Some(HLOCAL(self.0))) };
+        }
+    }
+}
+
+#[cfg(windows)]
+pub use calls::{make_private, strangers, this_user};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trusted() -> Vec<Sid> {
+        vec![Sid::system(), Sid::administrators(), Sid("S-1-5-21-1-2-3-1001".into())]
+    }
+
+    #[test]
+    fn a_services_identifier_is_the_one_that_windows_computes() {
+        // `sc showsid TrustedInstaller`, as documented.
+        assert_eq!(
+            Sid::of_service("TrustedInstaller").as_str(),
+            "S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464"
+        );
+    }
+
+    #[test]
+    fn what_is_private_has_no_strangers() {
+        for sddl in [
+            "O:BAD:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)",
+            "O:S-1-5-21-1-2-3-1001G:S-1-5-21-1-2-3-513D:PAI(A;;FA;;;S-1-5-21-1-2-3-1001)",
+            "O:SYD:AI(A;ID;FA;;;OW)(D;;FA;;;WD)",
+        ] {
+            let rights = Rights::parse(sddl).unwrap();
+            assert!(rights.strangers(&trusted()).is_empty(), "{sddl}");
+        }
+    }
+
+    #[test]
+    fn readers_and_foreign_owners_are_strangers() {
+        for (sddl, stranger) in [
+            ("O:BAD:AI(A;OICIID;0x1200a9;;;BU)(A;;FA;;;SY)", "BU"),
+            ("O:BAD:(A;;0x1;;;WD)", "WD"),
+            ("O:S-1-5-21-1-2-3-1002D:P(A;;FA;;;SY)", "S-1-5-21-1-2-3-1002"),
+        ] {
+            assert_eq!(Rights::parse(sddl).unwrap().strangers(&trusted()), [stranger], "{sddl}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_understood_is_not_private() {
+        for sddl in [
+            "",
+            "D:P(A;;FA;;;SY)",
+            "O:SYD:NO_ACCESS_CONTROL",
+            "O:SYD:P(XA;;FX;;;WD;(@User.Title==\"PM\"))",
+            "O:SYD:P(A;;FA;;;SY)trailing",
+            "O:SYD:P(A;;FA)",
+        ] {
+            assert_eq!(Rights::parse(sddl), None, "{sddl}");
+        }
+    }
+
+    #[test]
+    fn what_is_made_private_is_read_as_private() {
+        let list = format!("O:SY{}", private_list(&trusted(), true));
+        assert!(Rights::parse(&list).unwrap().strangers(&trusted()).is_empty());
+        let fewer = &trusted()[..2];
+        assert_eq!(Rights::parse(&list).unwrap().strangers(fewer), ["S-1-5-21-1-2-3-1001"]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_breaks_the_reading(sddl in "O:[A-Z0-9:();-]{0,60}") {
+            let _ = Rights::parse(&sddl);
+        }
+    }
+}
