@@ -53,6 +53,14 @@ pub(crate) fn rss_mb(process: u32) -> Result<f64> {
     Ok(field(&format!("/proc/{process}/status"), "VmRSS:")? / 1024.0)
 }
 
+/// The most that a process ever held resident, in MB.
+///
+/// # Errors
+/// When the process is gone.
+pub(crate) fn peak_mb(process: u32) -> Result<f64> {
+    Ok(field(&format!("/proc/{process}/status"), "VmHWM:")? / 1024.0)
+}
+
 fn field(file: &str, name: &str) -> Result<f64> {
     let text = fs::read_to_string(file).with_context(|| format!("cannot read {file}"))?;
     let line = text.lines().find_map(|line| line.strip_prefix(name));

@@ -19,7 +19,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use rand::{SeedableRng as _, rngs::StdRng};
-use recovery::Policy;
+use recovery::{Address, AddressKind, Policy};
 use regain_service::{
     Service,
     clock::{Clock as _, SystemClock},
@@ -361,12 +361,13 @@ async fn populate(service: &Arc<Service>, host: String) -> Result<()> {
                     external_id: &user_id,
                     display_name: "Anna Berg",
                     names: std::slice::from_ref(&user_id),
-                    email: Some(&user_id),
                     enabled: true,
-                    protected: false,
+                    ..NewAccount::default()
                 };
                 let id = Uuid::from_u128(0xacc0_0000_0000 + number as u128);
                 tx.put_account((TENANT, DIRECTORY), id, &listed, 0).await?;
+                let address = Address::first(&user_id, now);
+                tx.put_address(id, AddressKind::Email, &address).await?;
                 tx.add_embedded(&EmbeddedRow {
                     account: id,
                     password_hash: String::new(),

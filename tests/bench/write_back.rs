@@ -143,7 +143,7 @@ impl Recovery {
     fn proven(organisation: &Organisation, person: &Person) -> Result<Self> {
         let mut recovery = Self { api: organisation.service.api(), token: String::new(), calls: 0 };
         let start = recovery.api.get("/start", &[])?.success()?;
-        recovery.post("/recoveries", &client::beginning(&start, organisation.user_id(person))?)?;
+        recovery.post("/recoveries", &client::beginning(&start, &organisation.user_id(person))?)?;
         let code = organisation.mailbox.wait_for_newest_code(person.email)?;
         recovery.post("/recovery/code", &json!({ "code": code }))?;
         recovery.wait_for("choice")?;

@@ -8,10 +8,10 @@ use std::{
     time::Duration,
 };
 
-use directory::Directory;
+use directory::{Cookie, Directory, Page, Reading};
 use password::NewPassword;
 use protocol::directory::{AccountRecord, AccountStatus, ExternalId, Fence, NotDone, Outcome};
-use tokio::time::sleep;
+use tokio::{sync::mpsc, time::sleep};
 
 use crate::clockwork::{Clockwork, lock};
 
@@ -237,8 +237,10 @@ impl State {
 impl Directory for Accounts {
     async fn accounts(
         &self,
-        each: &mut (dyn FnMut(Vec<AccountRecord>) + Send),
-    ) -> Result<(), NotDone> {
+        _: usize,
+        _: Option<&Cookie>,
+        pages: mpsc::Sender<Page>,
+    ) -> Result<Reading, NotDone> {
         let names: Vec<String> = lock(&self.0.state).accounts.keys().cloned().collect();
         let record = |name: &String| AccountRecord {
             external_id: ExternalId(name.clone()),
@@ -246,10 +248,12 @@ impl Directory for Accounts {
             names: vec![name.clone()],
             email: Some(format!("{name}@mail.example")),
             enabled: true,
-            protected: false,
+            ..AccountRecord::default()
         };
-        each(names.iter().map(record).collect());
-        Ok(())
+        let accounts = names.iter().map(record).collect();
+        let page = Page { whole: true, accounts, ..Page::default() };
+        pages.send(page).await.map_err(|_| NotDone::Expired)?;
+        Ok(Reading { part: "all".to_owned(), whole: true, cookie: None })
     }
 
     async fn status(&self, account: &ExternalId) -> Result<AccountStatus, NotDone> {

@@ -10,13 +10,15 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use directory::{
-    Directory,
-    active_directory::{ActiveDirectory, Fault, Forests, Right, Settings, Trust},
+    Directory, Page,
+    active_directory::{ActiveDirectory, Attributes, Fault, Forests, Right, Settings, Trust},
 };
 use password::{NewPassword, PasswordRefusal};
 use protocol::directory::{
     AccountRecord, ExternalId, Fence, LockoutRules, NotDone, Outcome, State,
 };
+use tokio::sync::mpsc;
+
 use tests::lab::{
     ldap::Bind,
     samba::{Account, Kind, Samba},
@@ -47,7 +49,8 @@ fn settings(samba: &Samba) -> Settings {
         bind_password: Arc::new(move || Ok(password.to_owned().into())),
         base_dns: vec![samba.people_dn()],
         excluded_dns: Vec::new(),
-        email_attribute: "mail".to_owned(),
+        attributes: Attributes::default(),
+        groups: Vec::new(),
         now: Arc::new(|| 1_800_000_000),
     }
 }
@@ -58,8 +61,16 @@ fn driver(samba: &Samba) -> Result<ActiveDirectory> {
 
 async fn all_accounts(driver: &impl Directory) -> Result<Vec<AccountRecord>> {
     let mut all = Vec::new();
-    let listed = driver.accounts(&mut |page| all.extend(page)).await;
-    listed.map_err(|reason| anyhow::anyhow!("accounts: {reason:?}"))?;
+    for part in 0..driver.parts() {
+        let (hand_over, mut pages) = mpsc::channel::<Page>(1);
+        let taking = async {
+            while let Some(page) = pages.recv().await {
+                all.extend(page.accounts);
+            }
+        };
+        let (read, ()) = tokio::join!(driver.accounts(part, None, hand_over), taking);
+        read.map_err(|reason| anyhow::anyhow!("accounts: {reason:?}"))?;
+    }
     Ok(all)
 }
 

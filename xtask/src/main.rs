@@ -39,7 +39,7 @@ cargo xtask COMMAND
                              --headless  driven by itself, with pictures and a report
   test [quick]               every test; quick: rules and stories on SQLite alone
   bench [--only PART]        what it costs, against the budgets; PART: app, sizes, wire, writeback,
-                             recoveries
+                             sync, recoveries
   soak [--kills N]           1,000 real kills on a Samba domain; writes docs/soak.md
   windows                    the programs for Windows, built here
   setup                      install what demo and test need, and build the pages

@@ -19,7 +19,7 @@ use protocol::{
 use rand::rngs::StdRng;
 use secret_store::SecretStore;
 use tokio::{
-    sync::{Notify, Semaphore},
+    sync::Semaphore,
     time::{Instant, sleep, timeout},
 };
 
@@ -32,7 +32,7 @@ use crate::{
     link::{Ends, Link, Peer, ServiceTime, backoff},
     outbox::Outbox,
     recipients::{self, Recipients},
-    synchronisation::Synchronisation,
+    synchronisation::{Asked, Every, Synchronisation},
     write_back::{Arrived, WriteBack},
 };
 
@@ -51,7 +51,7 @@ pub struct Agent<D> {
     client: reqwest::Client,
     clock: Clock,
     rng: StdRng,
-    synchronise_every: Duration,
+    synchronise_every: Every,
     shared: Arc<Shared<D>>,
 }
 
@@ -61,7 +61,7 @@ struct Shared<D> {
     write_back: WriteBack<D>,
     outbox: Outbox,
     limits: Arc<Limits>,
-    synchronise: Arc<Notify>,
+    synchronise: Arc<Asked>,
     is_reachable: AtomicBool,
     /// The agents of this directory; a file that `regain-agent admit` changes too.
     recipients: Mutex<Recipients>,
@@ -126,7 +126,7 @@ impl<D: Directory + 'static> Agent<D> {
             write_back,
             outbox,
             limits,
-            synchronise: Arc::new(Notify::new()),
+            synchronise: Arc::default(),
             is_reachable: AtomicBool::new(false),
             recipients: Mutex::new(recipients),
             recipients_expire_at: AtomicI64::new(0),
@@ -140,9 +140,7 @@ impl<D: Directory + 'static> Agent<D> {
             client,
             clock,
             rng,
-            synchronise_every: Duration::from_secs(
-                60 * u64::from(config.synchronisation.every_minutes),
-            ),
+            synchronise_every: config.synchronisation.every(),
             shared: Arc::new(shared),
         })
     }
@@ -192,7 +190,7 @@ impl<D: Directory + 'static> Agent<D> {
                     let mut reports = self.shared.outbox.connect();
                     tokio::spawn(Arc::clone(&self.shared).greet());
                     if synchronised.is_none_or(|at| at.elapsed() > FRESH) {
-                        self.shared.synchronise.notify_one();
+                        self.shared.synchronise.changes();
                         synchronised = Some(since);
                     }
                     let error = link.serve(&self.shared, &mut reports).await;
@@ -229,6 +227,8 @@ impl<D: Directory + 'static> Agent<D> {
             clock: self.clock.clone(),
             every: self.synchronise_every,
             asked: Arc::clone(&self.shared.synchronise),
+            agent: self.enrolment.agent,
+            data_dir: self.shared.data_dir.clone(),
         }
     }
 }
@@ -345,7 +345,7 @@ impl<D: Directory + 'static> Peer for Arc<Shared<D>> {
                     shared.write_back.carry_out(arrived).await;
                 }
                 Order::Recipients(list) => shared.adopt(&list),
-                Order::Synchronise => shared.synchronise.notify_one(),
+                Order::Synchronise => shared.synchronise.all(),
                 Order::Stored { operation } => shared.write_back.stored(operation).await,
             }
         });

@@ -8,9 +8,11 @@ use std::{
     fmt,
     net::IpAddr,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use config::{Environment, File, FileFormat};
+use directory::active_directory::Attributes;
 use serde::{
     Deserialize, Deserializer,
     de::{
@@ -19,6 +21,8 @@ use serde::{
     },
 };
 use zeroize::Zeroizing;
+
+use crate::synchronisation::Every;
 
 /// The whole file.
 #[derive(Clone, Debug, Deserialize)]
@@ -101,6 +105,18 @@ pub struct ActiveDirectorySection {
     /// The attribute with the address of the email gate.
     #[serde(default = "default_email_attribute")]
     pub email_attribute: String,
+    /// The attribute with the mobile phone; empty: none is read.
+    #[serde(default = "default_mobile_attribute")]
+    pub mobile_attribute: String,
+    /// The attribute with the phone at the desk; empty: none is read.
+    #[serde(default = "default_office_attribute")]
+    pub office_attribute: String,
+    /// The attribute with the name to greet by.
+    #[serde(default = "default_display_name_attribute")]
+    pub display_name_attribute: String,
+    /// The groups that the service is told the members of.
+    #[serde(default)]
+    pub groups: Vec<String>,
 }
 
 /// Reads one section or a list of them. By hand, so that a wrong key is still named.
@@ -130,7 +146,32 @@ fn one_or_more<'de, D: Deserializer<'de>>(
 }
 
 fn default_email_attribute() -> String {
-    "mail".to_owned()
+    Attributes::default().email
+}
+
+fn default_mobile_attribute() -> String {
+    Attributes::default().mobile.unwrap_or_default()
+}
+
+fn default_office_attribute() -> String {
+    Attributes::default().office.unwrap_or_default()
+}
+
+fn default_display_name_attribute() -> String {
+    Attributes::default().display_name
+}
+
+impl ActiveDirectorySection {
+    /// Where an account's values are.
+    pub fn attributes(&self) -> Attributes {
+        let wanted = |name: &String| (!name.is_empty()).then(|| name.clone());
+        Attributes {
+            email: self.email_attribute.clone(),
+            mobile: wanted(&self.mobile_attribute),
+            office: wanted(&self.office_attribute),
+            display_name: self.display_name_attribute.clone(),
+        }
+    }
 }
 
 /// `[limits]`
@@ -145,13 +186,22 @@ pub struct LimitsSection {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SynchronisationSection {
-    /// Minutes between two full reads.
+    /// Minutes between two looks for changes.
     pub every_minutes: u32,
+    /// Minutes between two reads of all accounts.
+    pub full_every_minutes: u32,
+}
+
+impl SynchronisationSection {
+    pub(crate) fn every(&self) -> Every {
+        let minutes = |minutes: u32| Duration::from_secs(60 * u64::from(minutes));
+        Every { changes: minutes(self.every_minutes), all: minutes(self.full_every_minutes) }
+    }
 }
 
 impl Default for SynchronisationSection {
     fn default() -> Self {
-        Self { every_minutes: 60 }
+        Self { every_minutes: 5, full_every_minutes: 60 }
     }
 }
 
@@ -208,10 +258,11 @@ pub enum ConfigError {
 
 /// The keys with several values; in variables and `--set` they are separated by `;`, because
 /// the names of subtrees hold commas.
-const LISTS: [&str; 3] = [
+const LISTS: [&str; 4] = [
     "active_directory.controllers",
     "active_directory.subtrees",
     "active_directory.excluded_subtrees",
+    "active_directory.groups",
 ];
 
 impl Config {
@@ -276,6 +327,12 @@ impl Config {
             Check {
                 bad: !(1..=1440).contains(&self.synchronisation.every_minutes),
                 key: "synchronisation.every_minutes",
+                wrong: "is out of range",
+                right: "write 1 to 1440",
+            },
+            Check {
+                bad: !(1..=1440).contains(&self.synchronisation.full_every_minutes),
+                key: "synchronisation.full_every_minutes",
                 wrong: "is out of range",
                 right: "write 1 to 1440",
             },
@@ -350,7 +407,7 @@ fn fail_first<const N: usize>(
 }
 
 impl ActiveDirectorySection {
-    fn checks(&self) -> [Check; 6] {
+    fn checks(&self) -> [Check; 10] {
         let is_empty =
             |list: &[String]| list.is_empty() || list.iter().any(|s| s.trim().is_empty());
         let preferred = self.preferred_controller.as_ref();
@@ -391,8 +448,36 @@ impl ActiveDirectorySection {
                 wrong: "is no name of an attribute",
                 right: "write one such as \"mail\" or \"otherMailbox\"",
             },
+            Check {
+                bad: !is_attribute_or_empty(&self.mobile_attribute),
+                key: "active_directory.mobile_attribute",
+                wrong: "is no name of an attribute",
+                right: "write one such as \"mobile\", or \"\" for none",
+            },
+            Check {
+                bad: !is_attribute_or_empty(&self.office_attribute),
+                key: "active_directory.office_attribute",
+                wrong: "is no name of an attribute",
+                right: "write one such as \"telephoneNumber\", or \"\" for none",
+            },
+            Check {
+                bad: !is_attribute(&self.display_name_attribute),
+                key: "active_directory.display_name_attribute",
+                wrong: "is no name of an attribute",
+                right: "write one such as \"displayName\"",
+            },
+            Check {
+                bad: self.groups.iter().any(|name| name.trim().is_empty() || name.len() > 512),
+                key: "active_directory.groups",
+                wrong: "has an empty or too long name",
+                right: "name groups such as [\"CN=Staff,OU=Groups,DC=example,DC=org\"], or leave it out",
+            },
         ]
     }
+}
+
+fn is_attribute_or_empty(name: &str) -> bool {
+    name.is_empty() || is_attribute(name)
 }
 
 fn is_attribute(name: &str) -> bool {
@@ -493,7 +578,10 @@ mod tests {
             ("active_directory.email_attribute=mail)(x", "otherMailbox"),
             ("active_directory.preferred_controller=ldaps://dc9", "PDC emulator"),
             ("limits.operations_per_hour=0", "at least 30"),
+            ("active_directory.mobile_attribute=a b", "mobile"),
+            ("active_directory.groups= ", "CN=Staff"),
             ("synchronisation.every_minutes=0", "1 to 1440"),
+            ("synchronisation.full_every_minutes=0", "1 to 1440"),
             ("agent.name=", "1 to 64"),
         ];
         for (set, right) in cases {

@@ -277,7 +277,8 @@ fn domain(section: &ActiveDirectorySection) -> Result<ActiveDirectory> {
         bind_password: Arc::new(move || Config::password(&password_file)),
         base_dns: section.subtrees.clone(),
         excluded_dns: section.excluded_subtrees.clone(),
-        email_attribute: section.email_attribute.clone(),
+        attributes: section.attributes(),
+        groups: section.groups.clone(),
         now: Arc::new(move || clock.unix_seconds()),
     });
     domain.context("active_directory")

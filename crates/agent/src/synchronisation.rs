@@ -1,170 +1,399 @@
-//! Sends the accounts up: all of them, page by page, on order, after a connect and every so
-//! often. A run that breaks off is never marked complete, so nothing is taken for deleted.
+//! Sends the accounts up, part by part: what changed every few minutes, all of them every hour,
+//! on order, and whenever the directory cannot tell what changed. A run that breaks off is never
+//! marked complete, so nothing is taken for deleted, and the next begins where the last whole
+//! one ended.
 
-use std::{sync::Arc, time::Duration};
+mod pages;
 
-use directory::Directory;
-use protocol::{
-    agent::{MAX_PAGE, Report},
-    directory::{AccountRecord, NotDone},
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
+
+use directory::{Cookie, Directory};
+use protocol::{directory::NotDone, id::AgentId};
+use serde::{Deserialize, Serialize};
 use tokio::{
     sync::{Notify, mpsc},
     time::{Instant, timeout},
 };
 
-use crate::{clock::Clock, limits::Limits, outbox::Outbox};
+use self::pages::Pages;
+use crate::{clock::Clock, enrolment::write_private, limits::Limits, outbox::Outbox};
 
-/// Most bytes of accounts in a page: signed, escaped and framed it stays under the limit.
-const PAGE_BYTES: usize = 100 * 1024;
 /// How long after a failed run the next is tried.
 const RETRY: Duration = Duration::from_secs(60);
+
+/// What somebody asks of the synchronisation.
+#[derive(Default)]
+pub(crate) struct Asked {
+    now: Notify,
+    all: AtomicBool,
+}
+
+impl Asked {
+    /// To look for changes now.
+    pub(crate) fn changes(&self) {
+        self.now.notify_one();
+    }
+
+    /// To send all accounts now, whatever was sent before.
+    pub(crate) fn all(&self) {
+        self.all.store(true, Ordering::Relaxed);
+        self.now.notify_one();
+    }
+}
+
+/// How often.
+#[derive(Clone, Copy)]
+pub(crate) struct Every {
+    /// Changes.
+    pub(crate) changes: Duration,
+    /// All accounts: what was deleted is often seen only then.
+    pub(crate) all: Duration,
+}
 
 pub(crate) struct Synchronisation<D> {
     pub(crate) directory: Arc<D>,
     pub(crate) outbox: Outbox,
     pub(crate) limits: Arc<Limits>,
     pub(crate) clock: Clock,
-    pub(crate) every: Duration,
-    /// Somebody asked for a run now.
-    pub(crate) asked: Arc<Notify>,
+    pub(crate) every: Every,
+    pub(crate) asked: Arc<Asked>,
+    pub(crate) agent: AgentId,
+    pub(crate) data_dir: PathBuf,
 }
 
 impl<D: Directory + 'static> Synchronisation<D> {
     /// Runs for ever: when asked and every so often.
     pub(crate) async fn run(self) {
-        let mut wait = self.every;
+        let mut kept = Kept::read(&self.data_dir, self.agent);
+        self.limits.set_accounts(kept.accounts());
+        let mut wait = self.every.changes;
         loop {
             // A timeout is the schedule, an answer is a request.
-            let _ = timeout(wait, self.asked.notified()).await;
-            wait = if self.once().await { self.every } else { RETRY.min(self.every) };
+            let _ = timeout(wait, self.asked.now.notified()).await;
+            if self.asked.all.swap(false, Ordering::Relaxed) {
+                kept.forget_cookies();
+            }
+            let is_well = self.once(&mut kept).await;
+            wait = if is_well { self.every.changes } else { RETRY.min(self.every.changes) };
         }
     }
 
-    async fn once(&self) -> bool {
-        let started = Instant::now();
-        let run = self.clock.unix_millis();
-        let (pages, mut read) = mpsc::unbounded_channel::<Vec<AccountRecord>>();
-        let directory = Arc::clone(&self.directory);
-        let reading = tokio::spawn(async move {
-            directory
-                .accounts(&mut |page| {
-                    // Nobody reads any more when the link is gone.
-                    let _ = pages.send(page);
-                })
-                .await
-        });
-        let mut sent = Pages::new(run, &self.outbox);
-        while let Some(page) = read.recv().await {
-            if !sent.add(page).await {
-                reading.abort();
-                return false;
-            }
+    /// Every part, one after the other: one that cannot be read does not hold up the others.
+    async fn once(&self, kept: &mut Kept) -> bool {
+        kept.parts.resize_with(self.directory.parts(), KeptPart::default);
+        let mut is_well = true;
+        for at in 0..kept.parts.len() {
+            is_well &= self.part(kept, at).await;
         }
-        match reading.await {
-            Ok(Ok(())) => {}
-            Ok(Err(reason)) => {
+        is_well
+    }
+
+    async fn part(&self, kept: &mut Kept, at: usize) -> bool {
+        let (started, now) = (Instant::now(), self.clock.unix_millis());
+        let before = &kept.parts[at];
+        let since = before.cookie.clone().filter(|_| !before.all_due(now, self.every.all));
+        let since = since.map(Cookie);
+        // Another number than the last run's, also when the clock stands or goes back.
+        let run = now.max(before.run + 1);
+        let mut sent = Pages::new(run, before.run, &self.outbox);
+        let (hand_over, mut pages) = mpsc::channel(1);
+        let sending = async {
+            while let Some(page) = pages.recv().await {
+                if !sent.add(page).await {
+                    // Who reads finds nobody to take the next page.
+                    break;
+                }
+            }
+            drop(pages);
+        };
+        let reading = self.directory.accounts(at, since.as_ref(), hand_over);
+        let (reading, ()) = tokio::join!(reading, sending);
+        let reading = match reading {
+            Ok(reading) => reading,
+            Err(NotDone::Expired) => return false,
+            Err(reason) => {
                 tracing::warn!(?reason, "accounts could not be read");
                 return matches!(reason, NotDone::NoRight);
             }
-            Err(_) => return false,
-        }
-        let Some(count) = sent.finish().await else {
-            return false;
         };
-        self.limits.set_accounts(count);
-        tracing::info!(count, seconds = started.elapsed().as_secs_f32(), "accounts sent");
-        true
-    }
-}
-
-/// Cuts accounts into pages that fit a frame.
-struct Pages<'a> {
-    run: u64,
-    outbox: &'a Outbox,
-    waiting: Vec<AccountRecord>,
-    bytes: usize,
-    count: usize,
-}
-
-impl<'a> Pages<'a> {
-    fn new(run: u64, outbox: &'a Outbox) -> Self {
-        Self { run, outbox, waiting: Vec::new(), bytes: 0, count: 0 }
-    }
-
-    async fn add(&mut self, accounts: Vec<AccountRecord>) -> bool {
-        for account in accounts {
-            let size = size(&account);
-            if (self.bytes + size > PAGE_BYTES || self.waiting.len() == MAX_PAGE)
-                && !self.send(false).await
-            {
-                return false;
-            }
-            self.bytes += size;
-            self.count += 1;
-            self.waiting.push(account);
+        let (whole, accounts) = (reading.whole, sent.count);
+        kept.parts[at].name.clone_from(&reading.part);
+        let parts = kept.names().filter(|_| whole);
+        if !sent.finish(reading.part, whole, parts).await {
+            return false;
         }
+        let part = &mut kept.parts[at];
+        part.run = run;
+        part.cookie = reading.cookie.map(|Cookie(cookie)| cookie);
+        if whole {
+            part.all_at = now;
+            part.accounts = accounts;
+        }
+        let seconds = started.elapsed().as_secs_f32();
+        tracing::info!(part = %part.name, whole, accounts, seconds, "accounts sent");
+        self.limits.set_accounts(kept.accounts());
+        kept.write(&self.data_dir, self.agent);
         true
-    }
-
-    /// Sends the rest; how many accounts there were, if all were sent.
-    async fn finish(mut self) -> Option<usize> {
-        self.send(true).await.then_some(self.count)
-    }
-
-    async fn send(&mut self, last: bool) -> bool {
-        self.bytes = 0;
-        let accounts = std::mem::take(&mut self.waiting);
-        self.outbox.send(Report::Accounts { run: self.run, accounts, last }).await
     }
 }
 
-/// At least as many bytes as the record takes in JSON inside JSON.
-fn size(account: &AccountRecord) -> usize {
-    const FRAME: usize = 256;
-    let texts = account.names.iter().chain([&account.display_name]).chain(&account.email);
-    FRAME + texts.map(|text| 2 * text.len() + 8).sum::<usize>()
+/// What is remembered of the last complete runs; lost, everything is sent again.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Kept {
+    /// Whose it is: on a copy of the folder it counts for nothing.
+    agent: Option<AgentId>,
+    parts: Vec<KeptPart>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeptPart {
+    name: String,
+    run: u64,
+    cookie: Option<String>,
+    /// How many accounts there were, when all were read last (Unix milliseconds).
+    accounts: usize,
+    all_at: u64,
+}
+
+impl KeptPart {
+    /// Whether it is time to read all; also after a clock that went back.
+    fn all_due(&self, now: u64, every: Duration) -> bool {
+        now.checked_sub(self.all_at).is_none_or(|age| u128::from(age) >= every.as_millis())
+    }
+}
+
+impl Kept {
+    fn read(data_dir: &Path, agent: AgentId) -> Self {
+        let text = std::fs::read(path(data_dir)).unwrap_or_default();
+        let kept: Self = serde_json::from_slice(&text).unwrap_or_default();
+        if kept.agent == Some(agent) { kept } else { Self::default() }
+    }
+
+    fn write(&mut self, data_dir: &Path, agent: AgentId) {
+        self.agent = Some(agent);
+        if let Err(error) = write_private(&path(data_dir), self) {
+            // The next start sends everything again.
+            tracing::warn!(%error, "the state of the synchronisation cannot be stored");
+        }
+    }
+
+    fn forget_cookies(&mut self) {
+        self.parts.iter_mut().for_each(|part| part.cookie = None);
+    }
+
+    fn accounts(&self) -> usize {
+        self.parts.iter().map(|part| part.accounts).sum()
+    }
+
+    /// Every part there is, once all were seen.
+    fn names(&self) -> Option<Vec<String>> {
+        let name = |part: &KeptPart| (!part.name.is_empty()).then(|| part.name.clone());
+        self.parts.iter().map(name).collect()
+    }
+}
+
+fn path(data_dir: &Path) -> PathBuf {
+    data_dir.join("synchronisation.json")
 }
 
 #[cfg(test)]
 mod tests {
-    use protocol::{agent::MAX_FRAME, directory::ExternalId};
+    use std::sync::Mutex;
+
+    use directory::{Page, Reading};
+    use password::NewPassword;
+    use protocol::{
+        agent::{AccountsPage, Report},
+        directory::{AccountRecord, AccountStatus, ExternalId, Fence, Outcome},
+    };
+    use uuid::Uuid;
 
     use super::*;
 
     fn account(n: usize) -> AccountRecord {
-        AccountRecord {
-            external_id: ExternalId(format!("ae47168b-355d-45e5-8604-{n:012}")),
-            display_name: "\"Anna\" \\Berg ".repeat(15),
-            names: vec![format!("anna{n}@{}", "x".repeat(200)), format!(r"AD\anna{n}")],
-            email: Some(format!("anna{n}@mail.example")),
-            enabled: true,
-            protected: false,
+        AccountRecord { external_id: ExternalId(n.to_string()), ..AccountRecord::default() }
+    }
+
+    /// A directory of two parts that says what it was asked, and fails where it is told to.
+    #[derive(Default)]
+    struct TwoParts {
+        asked: Mutex<Vec<(usize, Option<String>)>>,
+        fails: Mutex<Option<usize>>,
+    }
+
+    impl Directory for TwoParts {
+        fn parts(&self) -> usize {
+            2
+        }
+
+        async fn accounts(
+            &self,
+            part: usize,
+            since: Option<&Cookie>,
+            pages: mpsc::Sender<Page>,
+        ) -> Result<Reading, NotDone> {
+            let since = since.map(|Cookie(cookie)| cookie.clone());
+            self.asked.lock().unwrap().push((part, since.clone()));
+            let name = format!("dc=part{part}");
+            let whole = since.is_none();
+            let accounts = vec![account(part)];
+            let page = Page { part: name.clone(), whole, accounts, gone: Vec::new() };
+            pages.send(page).await.map_err(|_| NotDone::Expired)?;
+            if *self.fails.lock().unwrap() == Some(part) {
+                return Err(NotDone::DirectoryUnreachable);
+            }
+            Ok(Reading { part: name, whole, cookie: Some(Cookie("left off".to_owned())) })
+        }
+
+        async fn status(&self, _: &ExternalId) -> Result<AccountStatus, NotDone> {
+            Err(NotDone::NoAccount)
+        }
+
+        async fn unlock(&self, _: &ExternalId, _: &Fence) -> Outcome {
+            Outcome::NotKnown
+        }
+
+        async fn reset(&self, _: &ExternalId, _: &NewPassword, _: &Fence) -> Outcome {
+            Outcome::NotKnown
+        }
+
+        async fn resolve(&self, _: &ExternalId, _: Option<&NewPassword>, _: &Fence) -> Outcome {
+            Outcome::NotKnown
+        }
+    }
+
+    struct Lab {
+        synchronisation: Synchronisation<TwoParts>,
+        minutes: Arc<std::sync::atomic::AtomicU64>,
+        folder: tempfile::TempDir,
+    }
+
+    const AGENT: AgentId = AgentId(Uuid::from_u128(5));
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    impl Lab {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let minutes = Arc::new(std::sync::atomic::AtomicU64::new(30_000_000));
+            let told = Arc::clone(&minutes);
+            let synchronisation = Synchronisation {
+                directory: Arc::new(TwoParts::default()),
+                outbox: Outbox::default(),
+                limits: Arc::new(Limits::new(None, Vec::new(), Instant::now())),
+                clock: Clock::new(move || told.load(Ordering::Relaxed) * 60_000),
+                every: Every { changes: 5 * MINUTE, all: 60 * MINUTE },
+                asked: Arc::default(),
+                agent: AGENT,
+                data_dir: folder.path().to_owned(),
+            };
+            Self { synchronisation, minutes, folder }
+        }
+
+        fn kept(&self) -> Kept {
+            Kept::read(self.folder.path(), AGENT)
+        }
+
+        /// One round; the pages that were sent, and whether all went well.
+        async fn round(&self, kept: &mut Kept) -> (Vec<AccountsPage>, bool) {
+            let mut reports = self.synchronisation.outbox.connect();
+            let is_well = self.synchronisation.once(kept).await;
+            self.synchronisation.outbox.disconnect();
+            let mut pages = Vec::new();
+            while let Some(Report::Accounts(page)) = reports.recv().await {
+                pages.push(page);
+            }
+            (pages, is_well)
+        }
+
+        /// Which parts were asked for changes (true) or for all.
+        fn asked(&self) -> Vec<(usize, bool)> {
+            let asked = std::mem::take(&mut *self.synchronisation.directory.asked.lock().unwrap());
+            asked.into_iter().map(|(part, since)| (part, since.is_some())).collect()
+        }
+
+        fn forward(&self, minutes: u64) {
+            self.minutes.fetch_add(minutes, Ordering::Relaxed);
         }
     }
 
     #[tokio::test]
-    async fn pages_fit_a_frame_and_only_the_last_is_marked() {
-        let outbox = Outbox::default();
-        let mut reports = outbox.connect();
-        let sending = tokio::spawn(async move {
-            let mut pages = Pages::new(7, &outbox);
-            assert!(pages.add((0..1200).map(account).collect()).await);
-            let count = pages.finish().await;
-            outbox.disconnect();
-            count
-        });
-        let (mut count, mut lasts) = (0, Vec::new());
-        while let Some(report) = reports.recv().await {
-            let json = serde_json::to_string(&report).unwrap();
-            assert!(serde_json::to_string(&json).unwrap().len() < MAX_FRAME - 1024);
-            let Report::Accounts { run: 7, accounts, last } = report else { panic!() };
-            assert!(accounts.len() <= MAX_PAGE);
-            count += accounts.len();
-            lasts.push(last);
-        }
-        assert_eq!((count, sending.await.unwrap()), (1200, Some(1200)));
-        assert_eq!(lasts.iter().filter(|&&last| last).count(), 1);
-        assert_eq!(lasts.last(), Some(&true));
+    async fn each_part_goes_on_from_its_own_cookie_over_a_restart_and_all_is_sent_in_its_time() {
+        let lab = Lab::new();
+        let mut kept = lab.kept();
+        let (first, is_well) = lab.round(&mut kept).await;
+        assert!(is_well);
+        assert_eq!(lab.asked(), [(0, false), (1, false)]);
+        assert_eq!(first[0].since, None);
+        let names = vec!["dc=part0".to_owned(), "dc=part1".to_owned()];
+        let ends: Vec<_> = first.iter().map(|page| page.parts.clone()).collect();
+        assert_eq!(ends, [None, Some(names)], "the parts are told once all were seen");
+
+        lab.forward(5);
+        let mut kept = lab.kept();
+        assert_eq!(kept.accounts(), 2);
+        let (changes, _) = lab.round(&mut kept).await;
+        assert_eq!(lab.asked(), [(0, true), (1, true)]);
+        assert_eq!(changes[0].since, Some(first[0].run));
+        assert!(changes[0].run > first[0].run && changes.iter().all(|page| page.parts.is_none()));
+
+        lab.forward(55);
+        lab.round(&mut kept).await;
+        assert_eq!(lab.asked(), [(0, false), (1, false)], "an hour has passed");
+        lab.minutes.fetch_sub(30, Ordering::Relaxed);
+        lab.round(&mut kept).await;
+        assert_eq!(lab.asked(), [(0, false), (1, false)], "a clock that went back");
+        kept.forget_cookies();
+        lab.round(&mut kept).await;
+        assert_eq!(lab.asked(), [(0, false), (1, false)], "on order");
+    }
+
+    #[tokio::test]
+    async fn a_run_that_breaks_off_is_not_marked_and_holds_up_no_other_part() {
+        let lab = Lab::new();
+        let mut kept = lab.kept();
+        lab.round(&mut kept).await;
+        lab.asked();
+        lab.forward(5);
+        *lab.synchronisation.directory.fails.lock().unwrap() = Some(0);
+        let (pages, is_well) = lab.round(&mut kept).await;
+        assert!(!is_well);
+        let ended: Vec<_> = pages.iter().map(|page| (page.part.as_str(), page.last)).collect();
+        assert_eq!(ended, [("dc=part1", true)]);
+
+        lab.asked();
+        *lab.synchronisation.directory.fails.lock().unwrap() = None;
+        let (again, _) = lab.round(&mut kept).await;
+        assert_eq!(lab.asked(), [(0, true), (1, true)]);
+        let first = again.iter().find(|page| page.part == "dc=part0").unwrap();
+        assert!(first.since < again[1].since, "from the last complete run");
+    }
+
+    #[tokio::test]
+    async fn without_a_link_nothing_counts_as_sent() {
+        let lab = Lab::new();
+        let mut kept = lab.kept();
+        assert!(!lab.synchronisation.once(&mut kept).await);
+        assert!(kept.parts.iter().all(|part| part.cookie.is_none()));
+    }
+
+    #[test]
+    fn a_copied_folder_or_a_damaged_file_means_that_all_is_sent() {
+        let folder = tempfile::tempdir().unwrap();
+        let part = KeptPart { cookie: Some("x".to_owned()), ..KeptPart::default() };
+        let mut kept = Kept { agent: None, parts: vec![part] };
+        kept.write(folder.path(), AGENT);
+        assert_eq!(Kept::read(folder.path(), AGENT).parts.len(), 1);
+        assert!(Kept::read(folder.path(), AgentId(Uuid::from_u128(6))).parts.is_empty());
+        std::fs::write(path(folder.path()), "{").unwrap();
+        assert!(Kept::read(folder.path(), AGENT).parts.is_empty());
     }
 }

@@ -28,7 +28,7 @@ use axum::{
     response::Response,
     routing::{get, post},
 };
-use directory::Directory;
+use directory::{Cookie, Directory, Page, Reading};
 use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
 use password::{NewPassword, PasswordRules};
 use protocol::{
@@ -249,17 +249,20 @@ struct OneAccount {
 impl Directory for OneAccount {
     async fn accounts(
         &self,
-        each: &mut (dyn FnMut(Vec<AccountRecord>) + Send),
-    ) -> Result<(), NotDone> {
-        each(vec![AccountRecord {
+        _: usize,
+        _: Option<&Cookie>,
+        pages: mpsc::Sender<Page>,
+    ) -> Result<Reading, NotDone> {
+        let anna = AccountRecord {
             external_id: anna(),
             display_name: "Anna Berg".to_owned(),
             names: vec!["anna".to_owned()],
-            email: None,
             enabled: true,
-            protected: false,
-        }]);
-        Ok(())
+            ..AccountRecord::default()
+        };
+        let page = Page { whole: true, accounts: vec![anna], ..Page::default() };
+        pages.send(page).await.map_err(|_| NotDone::Expired)?;
+        Ok(Reading { part: "all".to_owned(), whole: true, cookie: None })
     }
 
     async fn status(&self, account: &ExternalId) -> Result<AccountStatus, NotDone> {
@@ -408,7 +411,7 @@ async fn an_enrolled_agent_says_who_it_is_and_carries_out_orders() {
 
     let (count, last) = end
         .report(|report| match report {
-            Report::Accounts { accounts, last, .. } => Some((accounts.len(), last)),
+            Report::Accounts(page) => Some((page.accounts.len(), page.last)),
             _ => None,
         })
         .await;

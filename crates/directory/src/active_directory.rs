@@ -6,18 +6,21 @@
 
 mod access;
 mod account;
+mod changes;
 mod connection;
 mod distinguished_name;
 mod domain;
 mod entry;
 mod examination;
 mod forests;
+mod groups;
 mod just_read;
 mod listing;
 mod policy;
 mod refusal;
 mod resolution;
 mod scope;
+mod self_written;
 mod trust;
 mod write;
 mod writers;
@@ -29,7 +32,8 @@ use std::{
 };
 
 use password::{NewPassword, PasswordRefusal, PasswordRules};
-use protocol::directory::{AccountRecord, AccountStatus, ExternalId, Fence, NotDone, Outcome};
+use protocol::directory::{AccountStatus, ExternalId, Fence, NotDone, Outcome};
+use tokio::sync::mpsc;
 use zeroize::Zeroizing;
 
 use self::{
@@ -41,7 +45,7 @@ use self::{
     write::UnicodePwd,
     writers::{Controllers, Read},
 };
-use crate::Directory;
+use crate::{Cookie, Directory, Page, Reading as AccountsReading};
 
 pub use self::{
     examination::{DomainExamination, Examination, Right, SubtreeExamination},
@@ -67,10 +71,37 @@ pub struct Settings {
     pub base_dns: Vec<String>,
     /// Subtrees inside them that may not.
     pub excluded_dns: Vec<String>,
-    /// The attribute with the address of the email gate.
-    pub email_attribute: String,
+    /// Where an account's values are.
+    pub attributes: Attributes,
+    /// The groups that accounts are told to be in: distinguished names, or names that only one
+    /// group has.
+    pub groups: Vec<String>,
     /// Unix seconds now.
     pub now: Arc<dyn Fn() -> i64 + Send + Sync>,
+}
+
+/// The attributes in which an account's values are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attributes {
+    /// The address of the email gate.
+    pub email: String,
+    /// The mobile phone, if it is wanted.
+    pub mobile: Option<String>,
+    /// The phone at the desk, if it is wanted.
+    pub office: Option<String>,
+    /// The name to greet by.
+    pub display_name: String,
+}
+
+impl Default for Attributes {
+    fn default() -> Self {
+        Self {
+            email: "mail".to_owned(),
+            mobile: Some("mobile".to_owned()),
+            office: Some("telephoneNumber".to_owned()),
+            display_name: "displayName".to_owned(),
+        }
+    }
 }
 
 /// Where the service account's password comes from.
@@ -112,7 +143,8 @@ pub enum SettingsError {
 /// The driver.
 pub struct ActiveDirectory {
     controllers: Controllers,
-    email_attribute: String,
+    attributes: Attributes,
+    groups: Vec<String>,
     now: Arc<dyn Fn() -> i64 + Send + Sync>,
     /// Resets whose password was tried once and not accepted: never tried again, so that
     /// finding out does not lock the person's account.
@@ -152,7 +184,8 @@ impl ActiveDirectory {
         };
         Ok(Self {
             controllers: Controllers::new(configured, preferred),
-            email_attribute: settings.email_attribute,
+            attributes: settings.attributes,
+            groups: settings.groups,
             now: settings.now,
             disproved: Mutex::default(),
             just_read: JustRead::default(),
@@ -375,9 +408,11 @@ fn told(controller: &Controller, fault: &Fault) -> NotDone {
 impl Directory for ActiveDirectory {
     async fn accounts(
         &self,
-        each: &mut (dyn FnMut(Vec<AccountRecord>) + Send),
-    ) -> Result<(), NotDone> {
-        self.list(each).await
+        _: usize,
+        since: Option<&Cookie>,
+        pages: mpsc::Sender<Page>,
+    ) -> Result<AccountsReading, NotDone> {
+        self.list(since, &pages).await
     }
 
     async fn status(&self, account: &ExternalId) -> Result<AccountStatus, NotDone> {

@@ -12,21 +12,59 @@ use std::future::Future;
 
 use password::NewPassword;
 use protocol::directory::{AccountRecord, AccountStatus, ExternalId, Fence, NotDone, Outcome};
+use tokio::sync::mpsc;
+
+/// Where a reading of the accounts left off. Means something only to the driver that made it,
+/// with the settings it had then; anything else in it is as good as none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cookie(pub String);
+
+/// Some of the accounts of one part.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// The part's name for ever.
+    pub part: String,
+    /// Of a reading of all accounts; else of what changed since the cookie.
+    pub whole: bool,
+    /// As they are now.
+    pub accounts: Vec<AccountRecord>,
+    /// There no more, or outside. Others may be among them, whom nobody asked about.
+    pub gone: Vec<ExternalId>,
+}
+
+/// How a reading came to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// The part's name for ever.
+    pub part: String,
+    /// All accounts were read.
+    pub whole: bool,
+    /// Where the next reading goes on; `None` where changes cannot be told.
+    pub cookie: Option<Cookie>,
+}
 
 /// A directory whose accounts can be read, unlocked and given new passwords.
 ///
 /// Every call has its own time limit inside the driver; none waits for ever. No call retries a
 /// write.
 pub trait Directory: Send + Sync {
-    /// Lists every account in scope, page by page, each page handed to `each`.
+    /// How many parts there are (domains), each read by itself.
+    fn parts(&self) -> usize {
+        1
+    }
+
+    /// Reads the accounts of a part page by page: those that changed `since`, or all where that
+    /// cannot be told. Waits while nobody takes the pages.
     ///
     /// # Errors
-    /// [`NotDone::DirectoryUnreachable`] or [`NotDone::NoRight`]; pages already handed over
-    /// stay valid.
+    /// [`NotDone::DirectoryUnreachable`] or [`NotDone::NoRight`], and [`NotDone::Expired`] when
+    /// nobody takes pages any more; those already handed over stay valid.
     fn accounts(
         &self,
-        each: &mut (dyn FnMut(Vec<AccountRecord>) + Send),
-    ) -> impl Future<Output = Result<(), NotDone>> + Send;
+        part: usize,
+        since: Option<&Cookie>,
+        pages: mpsc::Sender<Page>,
+    ) -> impl Future<Output = Result<Reading, NotDone>> + Send;
 
     /// Reads the live truth about one account, with the fence for a later write.
     ///

@@ -357,7 +357,8 @@ pub enum Order {
     /// The list of recipients that another agent of this directory sent. Counts only if the
     /// directory's own key signed it.
     Recipients(RecipientList),
-    /// Send the accounts, all of them. Answered by [`Report::Accounts`] pages.
+    /// Send the accounts, all of them, whatever was sent before. Answered by
+    /// [`Report::Accounts`] pages.
     Synchronise,
     /// The outcome of this operation is stored; the journal may forget it after its time.
     Stored {
@@ -429,14 +430,39 @@ pub enum Report {
         outcome: Outcome,
     },
     /// One page of the accounts.
-    Accounts {
-        /// The run that the page belongs to; a new number starts anew.
-        run: u64,
-        /// At most [`MAX_PAGE`].
-        accounts: Vec<AccountRecord>,
-        /// True for the last page: accounts that did not come in this run are gone.
-        last: bool,
-    },
+    Accounts(AccountsPage),
+}
+
+/// One page of a run of the synchronisation. A directory has one part or several (domains),
+/// each with runs of its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccountsPage {
+    /// The run that the page belongs to; a new number starts anew.
+    pub run: u64,
+    /// The part that is read: the naming context of a domain. At most 256 bytes.
+    pub part: String,
+    /// From 0, rising by one in each run: what was lost on the way is noticed, and the run counts
+    /// for nothing.
+    pub number: u32,
+    /// Only what changed since this run of the same agent and part, which the service must
+    /// have: else it asks for all. Absent: all accounts of the part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<u64>,
+    /// Accounts as they are now. At most [`MAX_PAGE`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accounts: Vec<AccountRecord>,
+    /// Accounts that are there no more, or outside. At most [`MAX_PAGE`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gone: Vec<ExternalId>,
+    /// The last page of the run: accounts of the part that did not come in a run of all are
+    /// gone.
+    #[serde(default)]
+    pub last: bool,
+    /// With the last page of a run of all: every part there is, where that is known. Accounts of
+    /// other parts are gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parts: Option<Vec<String>>,
 }
 
 #[cfg(test)]

@@ -4,15 +4,17 @@
 use password::{PasswordRefusal, PasswordRules};
 use serde::{Deserialize, Serialize};
 
+use crate::phone::Phone;
+
 /// How a directory names an account for ever: the object GUID in Active Directory, the row id
 /// in the embedded directory. At most 64 bytes of text.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ExternalId(pub String);
 
 /// An account as a directory lists it. Contact data and flags only: lock state and rules are
 /// read live, after the last gate.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AccountRecord {
     /// Its name for ever.
@@ -27,6 +29,53 @@ pub struct AccountRecord {
     pub enabled: bool,
     /// True for administrators and other accounts the agent will never touch.
     pub protected: bool,
+    /// The mobile phone, when there is a well-formed number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mobile: Option<Phone>,
+    /// The phone at the desk, when there is a well-formed number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub office: Option<Phone>,
+    /// Those of the configured groups that it is in, also by way of other groups.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<String>,
+    /// What is there but cannot be used: it counts as missing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub malformed: Vec<Field>,
+    /// Nobody has ever signed in with it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub never_signed_in: bool,
+    /// The addresses that it may write itself; `None`: not looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub self_written: Option<Vec<Field>>,
+}
+
+/// A value of an account, by a code that never changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Field {
+    /// One of the names to sign in with.
+    Name,
+    /// The name to greet by.
+    DisplayName,
+    /// The address of the email gate.
+    Email,
+    /// The mobile phone.
+    Mobile,
+    /// The phone at the desk.
+    Office,
+}
+
+impl Field {
+    /// Its stable name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::DisplayName => "display-name",
+            Self::Email => "email",
+            Self::Mobile => "mobile",
+            Self::Office => "office",
+        }
+    }
 }
 
 /// The live truth about an account.

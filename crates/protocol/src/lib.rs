@@ -11,6 +11,7 @@ pub mod api;
 pub mod bytes;
 pub mod directory;
 pub mod id;
+pub mod phone;
 pub mod problem;
 pub mod sealed;
 pub mod text;

@@ -7,6 +7,7 @@
 //! edge.
 
 mod account;
+mod address;
 mod case_code;
 mod code;
 mod limits;
@@ -17,6 +18,7 @@ mod steps;
 mod times;
 
 pub use account::{AccountState, Finding};
+pub use address::{Address, AddressKind, Arrival, OwnMail, Seen, Sighting};
 pub use case_code::CaseCode;
 pub use code::Code;
 pub use limits::{Lane, Limit, Limits};

@@ -88,4 +88,8 @@ impl Times {
     pub const AGENT_GONE: Span = Span::seconds(90);
     /// An enrolment code is good for so long.
     pub const ENROLMENT: Span = Span::hours(1);
+    /// An address that changed is no gate for so long (catalogue TEL-08).
+    pub const ADDRESS_HELD: Span = Span::hours(72);
+    /// What was on file of an account is forgotten so long after it left its directory.
+    pub const GONE_ACCOUNT: Span = Span::hours(24 * 30);
 }

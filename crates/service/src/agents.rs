@@ -19,21 +19,22 @@ use futures_util::{SinkExt as _, StreamExt as _, stream::SplitSink};
 use protocol::{
     agent::{Change, Direction, Hello, LinkSession, Order, Proof, Report, SignedFrame, Welcome},
     bytes::Bytes,
-    directory::{AccountRecord, AccountStatus, ExternalId, NotDone, Outcome},
-    id::{AccountId, AgentId, DirectoryId, OperationId},
+    directory::{AccountStatus, ExternalId, NotDone, Outcome},
+    id::{AgentId, DirectoryId, OperationId},
     sealed::RecipientList,
 };
 use rand::Rng as _;
 use recovery::Times;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
-use store::{AgentRow, AuditEvent, NewAccount, OperationState, StoreError};
+use store::{AgentRow, AuditEvent, OperationState, StoreError};
 use tokio::{
     sync::{OwnedSemaphorePermit, mpsc, oneshot},
     time::Instant,
 };
 
 use crate::{
+    accounts::{self, PageTaken},
     audit::Event,
     directories::{order_of, try_finish},
     service::Service,
@@ -403,10 +404,20 @@ async fn take_in(
             }
             Ok(())
         }
-        Report::Accounts { run, accounts, last } => {
-            store_accounts(service, agent, run, accounts, last).await
-        }
+        Report::Accounts(page) => match accounts::take_in(service, source(agent), page).await? {
+            PageTaken::In | PageTaken::Missed => Ok(()),
+            PageTaken::SendAll => {
+                // A full queue is no loss: the next run goes on from nothing known, too.
+                let _ = link.orders.try_send(Order::Synchronise);
+                Ok(())
+            }
+            PageTaken::Unreadable => Err(LinkEnd::Unreadable),
+        },
     }
+}
+
+fn source(agent: &AgentRow) -> accounts::Source {
+    accounts::Source { tenant: agent.tenant, directory: agent.directory, agent: agent.id }
 }
 
 async fn seen(
@@ -527,50 +538,6 @@ async fn hand_over_again(service: &Arc<Service>, directory: DirectoryId) -> Resu
         }
     }
     Ok(())
-}
-
-async fn store_accounts(
-    service: &Arc<Service>,
-    agent: &AgentRow,
-    run: u64,
-    accounts: Vec<AccountRecord>,
-    last: bool,
-) -> Result<(), LinkEnd> {
-    if accounts.len() > protocol::agent::MAX_PAGE {
-        return Err(LinkEnd::Unreadable);
-    }
-    let directory = (agent.tenant, agent.directory);
-    let run = i64::try_from(run).unwrap_or(i64::MAX);
-    let (for_tx, now) = (Arc::clone(service), service.now());
-    service
-        .store
-        .write(move |mut tx| {
-            Box::pin(async move {
-                for account in &accounts {
-                    let id = AccountId::new(now.unix_millis(), &mut *for_tx.rng()).0;
-                    let listed = NewAccount {
-                        external_id: &account.external_id.0,
-                        display_name: &account.display_name,
-                        names: &account.names,
-                        email: account.email.as_deref().filter(|email| is_address(email)),
-                        enabled: account.enabled,
-                        protected: account.protected,
-                    };
-                    tx.put_account(directory, id, &listed, run).await?;
-                }
-                if last {
-                    tx.end_run(directory.1, run).await?;
-                }
-                Ok::<_, StoreError>(())
-            })
-        })
-        .await?;
-    Ok(())
-}
-
-/// Whether mail can be sent there at all; anything else counts as missing.
-fn is_address(text: &str) -> bool {
-    text.parse::<lettre::Address>().is_ok()
 }
 
 async fn receive<T: DeserializeOwned>(socket: &mut WebSocket) -> Result<T, LinkEnd> {

@@ -56,6 +56,12 @@ pub enum Event {
     /// A frame on a proven link did not prove itself: edited, repeated, dropped or swapped on
     /// the way. Nothing in it was acted on.
     AgentFrameRefused,
+    /// An address changed, or may be the account's own doing: it is no gate for three days.
+    AddressHeld,
+    /// An administrator let a held address count.
+    AddressReleased,
+    /// An administrator said which mail domains are the organisation's own.
+    OwnMailSet,
 }
 
 impl Event {
@@ -85,6 +91,9 @@ impl Event {
         Self::WriteBackOn,
         Self::WriteBackOff,
         Self::AgentFrameRefused,
+        Self::AddressHeld,
+        Self::AddressReleased,
+        Self::OwnMailSet,
     ];
 
     /// Its stable name.
@@ -114,6 +123,9 @@ impl Event {
             Self::WriteBackOn => "write-back-on",
             Self::WriteBackOff => "write-back-off",
             Self::AgentFrameRefused => "agent-frame-refused",
+            Self::AddressHeld => "address-held",
+            Self::AddressReleased => "address-released",
+            Self::OwnMailSet => "own-mail-set",
         }
     }
 }

@@ -465,7 +465,8 @@ async fn notify(
 ) -> Result<(), StoreError> {
     let account = tx.account(row.account.unwrap_or_default()).await?;
     let to = account.and_then(|account| {
-        Some(Recipient { address: account.email?, name: account.display_name })
+        let address = account.email_value()?.to_owned();
+        Some(Recipient { address, name: account.display_name })
     });
     let kind = match act {
         Act::Unlock => MessageKind::Unlocked,

@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use ed25519_dalek::Signer as _;
-use recovery::{Span, Timestamp};
+use recovery::{Span, Times, Timestamp};
 use store::StoreError;
 
 use crate::{directories, notify, service::Service};
@@ -89,6 +89,8 @@ async fn sweep(service: &Arc<Service>) -> Result<(), StoreError> {
         .write(move |mut tx| {
             Box::pin(async move {
                 tx.sweep_limits(now).await?;
+                let long_gone = Timestamp(now.0 - Times::GONE_ACCOUNT.0);
+                tx.sweep_gone_addresses(long_gone).await?;
                 tx.sweep_outbox(before).await
             })
         })

@@ -6,6 +6,7 @@
 //! Start reading at [`http`] (a call comes in), then [`flow`] (what it does) and [`directories`]
 //! (how the directory is changed).
 
+pub mod accounts;
 pub mod agents;
 pub mod audit;
 pub mod cli;

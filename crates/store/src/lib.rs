@@ -5,6 +5,7 @@
 //! decisions: what a row means is `recovery`'s and the service's.
 
 mod account;
+mod address;
 mod agent;
 mod audit;
 mod code;
@@ -13,10 +14,12 @@ mod limit;
 mod operation;
 mod outbox;
 mod recovery_row;
+mod synchronisation;
 mod tenant;
 mod writer;
 
-pub use account::{AccountRow, NewAccount, canonical_name};
+pub use account::{AccountRow, Listed, NewAccount, canonical_name};
+pub use address::AddressRow;
 pub use agent::{AgentRow, NewAgent};
 pub use audit::{AuditEvent, AuditRow};
 pub use code::CodeRowRecord;
@@ -24,6 +27,7 @@ pub use embedded::EmbeddedRow;
 pub use operation::{OperationRow, OperationState};
 pub use outbox::{NewMessage, OutboxRow};
 pub use recovery_row::RecoveryRow;
+pub use synchronisation::{MalformedRow, RunRow};
 pub use tenant::{DirectoryKind, DirectoryRow, TenantRow};
 pub use writer::{Store, Tx};
 

@@ -41,13 +41,22 @@ impl Agent {
     /// # Errors
     /// When it is not built, the service refuses the code, or it does not become ready.
     pub fn start(samba: &Samba, code: &str) -> Result<Self> {
+        let mut agent = Self::enrol(samba, code)?;
+        agent.start_again()?;
+        Ok(agent)
+    }
+
+    /// Enrols an agent for `samba` with `code`; it does not run yet.
+    ///
+    /// # Errors
+    /// When it is not built, or the service refuses the code.
+    pub fn enrol(samba: &Samba, code: &str) -> Result<Self> {
         let folder = RunFolder::new("agent")?;
         configure(&folder, samba)?;
         let program = built("regain-agent", "regain-agent")?;
-        let mut agent = Self { home: Home::Here { program, process: None }, folder };
+        let agent = Self { home: Home::Here { program, process: None }, folder };
         // Through standard input: a process list would show it.
         run_with_input(agent.verb("enrol").arg("-"), code).context("enrolling the agent")?;
-        agent.start_again()?;
         Ok(agent)
     }
 
@@ -120,6 +129,14 @@ impl Agent {
             }
         }
         Ok(())
+    }
+
+    /// Has it send all accounts when it starts.
+    ///
+    /// # Errors
+    /// When it never sent any.
+    pub fn forget_synchronisation(&self) -> Result<()> {
+        Ok(std::fs::remove_file(self.folder.join("data/synchronisation.json"))?)
     }
 
     /// Stops it, as when its machine goes down for maintenance.

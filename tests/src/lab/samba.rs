@@ -140,6 +140,11 @@ impl Samba {
         (format!("regain-agent@{DNS}"), AGENT_PASSWORD)
     }
 
+    /// Somebody who may see and do everything: name and password.
+    pub fn administrator(&self) -> (&'static str, &'static str) {
+        (ADMIN.name, ADMIN.password)
+    }
+
     /// The user principal name of `name`.
     pub fn upn(&self, name: &str) -> String {
         format!("{name}@{DNS}")

@@ -227,6 +227,16 @@ impl Service {
         checked("account create", &output).map(drop)
     }
 
+    /// What an administrator's command prints, asked for this tenant.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub fn administer(&self, verb: &[&str], arguments: &[&str]) -> Result<String> {
+        self.command_for_host(verb, |command| {
+            command.args(arguments);
+        })
+    }
+
     /// What the embedded directory says of an account.
     ///
     /// # Errors

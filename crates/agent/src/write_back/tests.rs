@@ -9,10 +9,11 @@ use std::{
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
+use directory::{Cookie, Page, Reading};
 use ed25519_dalek::SigningKey;
 use password::{PasswordRefusal, PasswordRules};
 use protocol::{
-    directory::{AccountRecord, AccountStatus, Fence},
+    directory::{AccountStatus, Fence},
     id::{AgentId, DirectoryId, KeyId},
     sealed::{OpeningKey, RecipientList, SealedPassword},
 };
@@ -96,9 +97,11 @@ impl Counting {
 impl Directory for Counting {
     async fn accounts(
         &self,
-        _: &mut (dyn FnMut(Vec<AccountRecord>) + Send),
-    ) -> Result<(), NotDone> {
-        Ok(())
+        _: usize,
+        _: Option<&Cookie>,
+        _: mpsc::Sender<Page>,
+    ) -> Result<Reading, NotDone> {
+        Err(NotDone::NoRight)
     }
 
     async fn status(&self, _: &ExternalId) -> Result<AccountStatus, NotDone> {

@@ -1,9 +1,14 @@
-//! Who may do what: an object's access list (MS-DTYP 2.4), read for one question, whether our
-//! own logon holds an extended right on it.
+//! Who may do what: an object's access list (MS-DTYP 2.4), read for two questions: whether our
+//! own logon holds an extended right on it, and whether somebody may write an attribute.
 
 /// Bit of an access mask: an extended right, named by the entry's object type.
 const CONTROL_ACCESS: u32 = 0x100;
 const GENERIC_ALL: u32 = 0x1000_0000;
+const GENERIC_WRITE: u32 = 0x4000_0000;
+/// Writing an attribute, named by the entry's object type or its property set.
+const WRITE_PROPERTY: u32 = 0x20;
+/// Writing the access list itself, or becoming its owner, who may.
+const WRITE_ACCESS: u32 = 0x4_0000 | 0x8_0000;
 /// The entry is only handed down, it does not count here.
 const INHERIT_ONLY: u8 = 0x8;
 
@@ -24,6 +29,36 @@ pub(super) fn grants(descriptor: &[u8], own_sids: &[Vec<u8>], right: &[u8; 16]) 
         .flatten()
         .find(|entry| entry.speaks_of(own_sids, right))
         .is_some_and(|entry| entry.allows)
+}
+
+/// Whether somebody with these SIDs may write an attribute that is known by these (its own and
+/// its property set's), directly or by changing the access list first. `None` when the
+/// descriptor cannot be read.
+pub(super) fn may_write(
+    descriptor: &[u8],
+    sids: &[Vec<u8>],
+    known_by: &[[u8; 16]],
+) -> Option<bool> {
+    let entries = entries(descriptor)?;
+    let theirs = |entry: &&AccessEntry<'_>| {
+        entry.flags & INHERIT_ONLY == 0 && sids.iter().any(|sid| sid == entry.sid)
+    };
+    let first = |mask: u32, is_meant: &dyn Fn(&AccessEntry<'_>) -> bool| {
+        let mut of_them = entries.iter().filter(theirs);
+        of_them.find(|entry| entry.mask & mask != 0 && is_meant(entry)).is_some_and(|e| e.allows)
+    };
+    let owner = usize::try_from(u32_at(descriptor, 4)?).ok().filter(|&at| at > 0);
+    let is_owner = owner
+        .and_then(|at| descriptor.get(at..))
+        .is_some_and(|from| sids.iter().any(|sid| from.starts_with(sid)));
+    let of_attribute = |entry: &AccessEntry<'_>| {
+        entry.object.is_none_or(|object| known_by.iter().any(|known| known == object))
+    };
+    Some(
+        is_owner
+            || first(WRITE_PROPERTY | GENERIC_WRITE | GENERIC_ALL, &of_attribute)
+            || first(WRITE_ACCESS | GENERIC_ALL, &|_| true),
+    )
 }
 
 struct AccessEntry<'a> {
@@ -130,6 +165,33 @@ mod tests {
     }
 
     #[test]
+    fn a_right_to_write_comes_by_attribute_by_property_set_or_by_the_list_itself() {
+        let (attribute, set, other) = ([1; 16], [2; 16], [3; 16]);
+        let may = |entries: &[Vec<u8>]| {
+            may_write(&descriptor(entries), &[US.to_vec()], &[attribute, set]).unwrap()
+        };
+        let allow = |mask, object: &[u8; 16], sid| object_entry(5, 0, mask, object, sid);
+        assert!(may(&[allow(WRITE_PROPERTY, &attribute, US)]));
+        assert!(may(&[allow(WRITE_PROPERTY, &set, US)]));
+        assert!(may(&[allow(0x4_0000, &other, US)]), "may change the list");
+        assert!(!may(&[allow(WRITE_PROPERTY, &other, US)]));
+        assert!(!may(&[allow(WRITE_PROPERTY, &attribute, OTHERS)]));
+        assert!(!may(&[allow(0x10, &attribute, US)]), "reading is not writing");
+        assert!(!may(&[object_entry(5, INHERIT_ONLY, WRITE_PROPERTY, &attribute, US)]));
+        let deny = object_entry(6, 0, WRITE_PROPERTY, &attribute, US);
+        assert!(!may(&[deny, allow(WRITE_PROPERTY, &set, US)]), "an earlier denial wins");
+        assert!(!may(&[]));
+
+        let mut owned = descriptor(&[]);
+        let end = u32::try_from(owned.len()).unwrap().to_le_bytes();
+        owned[4..8].copy_from_slice(&end);
+        owned.extend(US);
+        assert_eq!(may_write(&owned, &[US.to_vec()], &[attribute]), Some(true));
+        assert_eq!(may_write(&owned, &[OTHERS.to_vec()], &[attribute]), Some(false));
+        assert_eq!(may_write(&[1, 2, 3], &[US.to_vec()], &[attribute]), None);
+    }
+
+    #[test]
     fn an_earlier_denial_wins() {
         let deny = object_entry(6, 0, CONTROL_ACCESS, &RESET_PASSWORD, US);
         let allow = object_entry(5, 0, CONTROL_ACCESS, &RESET_PASSWORD, US);
@@ -141,6 +203,7 @@ mod tests {
         #[test]
         fn any_bytes_are_a_descriptor_or_none(bytes in proptest::collection::vec(0_u8.., 0..200)) {
             let _ = grants(&bytes, &[US.to_vec()], &RESET_PASSWORD);
+            let _ = may_write(&bytes, &[US.to_vec()], &[RESET_PASSWORD]);
         }
     }
 }

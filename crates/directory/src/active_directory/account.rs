@@ -1,23 +1,29 @@
 //! A user object of Active Directory, read into our words. Malformed values count as missing.
 //! No network, no judgement of who may be touched (`scope`).
 
-use protocol::directory::{AccountRecord, AccountStatus, ExternalId, Fence};
+use protocol::{
+    directory::{AccountRecord, AccountStatus, ExternalId, Fence, Field},
+    phone::Phone,
+};
 use uuid::Uuid;
 
-use super::{domain::Domain, entry::Entry, policy::Policy};
+use super::{Attributes, domain::Domain, entry::Entry, policy::Policy};
 
-/// What the list of accounts needs. The configured email attribute comes on top.
-pub(super) const LISTED: [&str; 10] = [
+/// What the list of accounts needs. The configured attributes come on top.
+pub(super) const LISTED: [&str; 13] = [
     "objectGUID",
     "objectSid",
     "sAMAccountName",
     "sAMAccountType",
     "userPrincipalName",
     "userAccountControl",
-    "displayName",
     "mail",
     "adminCount",
     "servicePrincipalName",
+    "lastLogon",
+    "lastLogonTimestamp",
+    "logonCount",
+    "uSNChanged",
 ];
 
 /// What status, writes and read-back need of one account.
@@ -96,23 +102,70 @@ pub(super) fn base_of(account: &ExternalId) -> Option<String> {
     Some(format!("<GUID={guid}>"))
 }
 
-/// An account as the synchronisation sends it; `None` when it has no usable id.
+/// An account as the synchronisation sends it; `None` when it has no usable id, name or state.
 pub(super) fn record(
     entry: &Entry,
     domain: &Domain,
-    email_attribute: &str,
+    mapped: &Attributes,
     protected: bool,
 ) -> Option<AccountRecord> {
     let login = name(entry, "sAMAccountName");
-    let display_name = name(entry, "displayName").or(login).or(name(entry, "userPrincipalName"))?;
+    let given = name(entry, &mapped.display_name);
+    let display_name = given.or(login).or(name(entry, "userPrincipalName"))?;
+    let email = email(entry, &mapped.email);
+    let phone = |attribute: &Option<String>| phone(entry, attribute.as_deref()?);
+    let (mobile, office) = (phone(&mapped.mobile), phone(&mapped.office));
+    // What is there and was not taken.
+    let has = |attribute: &str| !entry.all(attribute).is_empty();
+    let has_phone = |attribute: &Option<String>| attribute.as_deref().is_some_and(has);
+    let is_unusable = |attribute: &str| has(attribute) && name(entry, attribute).is_none();
+    let malformed = [
+        (["sAMAccountName", "userPrincipalName"].into_iter().any(is_unusable), Field::Name),
+        (is_unusable(&mapped.display_name), Field::DisplayName),
+        (has(&mapped.email) && email.is_none(), Field::Email),
+        (has_phone(&mapped.mobile) && mobile.is_none(), Field::Mobile),
+        (has_phone(&mapped.office) && office.is_none(), Field::Office),
+    ];
     Some(AccountRecord {
         external_id: external_id(entry)?,
         display_name: display_name.to_owned(),
         names: names(entry, domain.netbios.as_deref(), domain.dns().as_deref()),
-        email: entry.texts(email_attribute).find(|text| is_address(text)).map(str::to_owned),
+        email,
         enabled: entry.number("userAccountControl")? & DISABLED == 0,
         protected,
+        mobile,
+        office,
+        groups: Vec::new(),
+        malformed: malformed.into_iter().filter_map(|(is, field)| is.then_some(field)).collect(),
+        never_signed_in: !has_signed_in(entry),
+        self_written: None,
     })
+}
+
+/// Whether anything shows that somebody has signed in.
+fn has_signed_in(entry: &Entry) -> bool {
+    ["lastLogonTimestamp", "lastLogon", "logonCount"]
+        .into_iter()
+        .any(|name| entry.number(name).unwrap_or(0) > 0)
+}
+
+/// The address among the values, the same each time: a server need not keep their order. Of
+/// `proxyAddresses` the primary one, which is written in capitals.
+fn email(entry: &Entry, attribute: &str) -> Option<String> {
+    let read = |text| match str::split_once(text, ':') {
+        Some(("SMTP", address)) => Some((0, address)),
+        Some(("smtp", address)) => Some((1, address)),
+        Some(_) => None,
+        None => Some((1, text)),
+    };
+    let all = entry.texts(attribute).filter_map(read);
+    let usable = all.filter(|(_, address)| is_address(address));
+    usable.min().map(|(_, address)| address.to_owned())
+}
+
+fn phone(entry: &Entry, attribute: &str) -> Option<Phone> {
+    let all = entry.texts(attribute).filter_map(Phone::parse);
+    all.min_by_key(Phone::to_string)
 }
 
 /// Every name that Windows takes at its sign-in screen, and the mail address, each once.
@@ -174,9 +227,6 @@ pub(super) fn status(entry: &Entry, read: Circumstances<'_>) -> AccountStatus {
     let control = entry.number("userAccountControl").unwrap_or(0);
     let computed = entry.number("msDS-User-Account-Control-Computed").unwrap_or(0);
     let must_change = values.password_last_set == "0";
-    let signed_in = ["lastLogonTimestamp", "lastLogon", "logonCount"]
-        .into_iter()
-        .any(|name| entry.number(name).unwrap_or(0) > 0);
     let mut rules = read.policy.rules;
     rules.names = names_for_rules(entry);
     AccountStatus {
@@ -186,7 +236,7 @@ pub(super) fn status(entry: &Entry, read: Circumstances<'_>) -> AccountStatus {
         // A password that must be changed counts as expired for Active Directory.
         password_expired: computed & PASSWORD_EXPIRED != 0 && !must_change,
         must_change,
-        never_signed_in: !signed_in,
+        never_signed_in: !has_signed_in(entry),
         protected: read.protected,
         smart_card_only: is_smart_card_only(entry),
         read_only: read.is_read_only,

@@ -10,7 +10,7 @@ use std::{
 };
 
 use ldap3::{
-    Ldap, LdapConnAsync, LdapConnSettings, Mod, Scope as SearchScope, StdStream,
+    Ldap, LdapConnAsync, LdapConnSettings, Mod, Scope as SearchScope, SearchStream, StdStream,
     adapters::{Adapter, EntriesOnly, PagedResults},
     controls::RawControl,
 };
@@ -31,6 +31,8 @@ use super::{
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 const READ_LIMIT: Duration = Duration::from_secs(5);
+/// For a page of a list, which a controller may have to look for.
+const LIST_LIMIT: Duration = Duration::from_secs(60);
 const WRITE_LIMIT: Duration = Duration::from_secs(10);
 /// What the other end has not acknowledged for so long is never sent again.
 #[cfg(target_os = "linux")]
@@ -328,34 +330,38 @@ impl Session {
         Ok(entry.and_then(|entry| entry.all("nTSecurityDescriptor").first().cloned()))
     }
 
-    /// Reads a whole subtree page by page.
+    /// Searches under a control.
+    pub(super) async fn find_under(
+        &self,
+        control: RawControl,
+        base: &str,
+        scope: SearchScope,
+        filter: &str,
+        attributes: &'static [&'static str],
+    ) -> Result<Vec<Entry>, Fault> {
+        let mut ldap = self.ldap.clone();
+        ldap.with_controls(control);
+        let found = timed(LIST_LIMIT, ldap.search(base, scope, filter, attributes)).await?;
+        let (entries, _) = found.success().map_err(Fault::of)?;
+        Ok(entries.into_iter().map(Entry::read).collect())
+    }
+
+    /// Searches a whole subtree, to be read page by page.
     pub(super) async fn pages(
         &self,
         base: &str,
         filter: &str,
         attributes: Vec<String>,
-        each: &mut (dyn FnMut(Vec<Entry>) + Send),
-    ) -> Result<(), Fault> {
+    ) -> Result<Pages, Fault> {
         let adapters: Vec<Box<dyn Adapter<'_, String, Vec<String>>>> =
             vec![Box::new(EntriesOnly::new()), Box::new(PagedResults::new(PAGE))];
         let mut ldap = self.ldap.clone();
-        ldap.with_timeout(READ_LIMIT);
-        let mut stream = ldap
+        ldap.with_timeout(LIST_LIMIT);
+        let stream = ldap
             .streaming_search_with(adapters, base, SearchScope::Subtree, filter, attributes)
             .await
             .map_err(Fault::of)?;
-        let mut page = Vec::new();
-        while let Some(raw) = stream.next().await.map_err(Fault::of)? {
-            page.push(Entry::read(raw));
-            if page.len() == PAGE as usize {
-                each(std::mem::take(&mut page));
-            }
-        }
-        stream.finish().await.success().map_err(Fault::of)?;
-        if !page.is_empty() {
-            each(page);
-        }
-        Ok(())
+        Ok(Pages(Some(stream)))
     }
 
     /// Changes one entry in one request, sent once; under a control when one is named.
@@ -374,6 +380,26 @@ impl Session {
             0 => Ok(()),
             _ => Err(answer.into()),
         }
+    }
+}
+
+/// The entries of a search, as they come.
+pub(super) struct Pages(Option<SearchStream<'static, String, Vec<String>>>);
+
+impl Pages {
+    /// The next entries; `None` after the last. The next page is asked for only then.
+    pub(super) async fn next(&mut self) -> Result<Option<Vec<Entry>>, Fault> {
+        let Some(stream) = &mut self.0 else { return Ok(None) };
+        let mut page = Vec::with_capacity(PAGE as usize);
+        while let Some(raw) = stream.next().await.map_err(Fault::of)? {
+            page.push(Entry::read(raw));
+            if page.len() == PAGE as usize {
+                return Ok(Some(page));
+            }
+        }
+        stream.finish().await.success().map_err(Fault::of)?;
+        self.0 = None;
+        Ok((!page.is_empty()).then_some(page))
     }
 }
 

@@ -10,12 +10,12 @@ use std::{
 
 use ldap3::ldap_escape;
 use password::NewPassword;
-use protocol::directory::{AccountRecord, AccountStatus, ExternalId, Fence, NotDone, Outcome};
-use tokio::time::Instant;
+use protocol::directory::{AccountStatus, ExternalId, Fence, NotDone, Outcome};
+use tokio::{sync::mpsc, time::Instant};
 use uuid::Uuid;
 
 use super::{ActiveDirectory, Examination, account, listing::PERSONS, or_not_done, told};
-use crate::Directory;
+use crate::{Cookie, Directory, Page, Reading};
 
 /// The event that two accounts of one person are.
 const SAME_PERSON_TWICE: u32 = 33003;
@@ -77,6 +77,13 @@ impl Forests {
             }
         }
         Err(last)
+    }
+
+    fn note_routes(&self, part: usize, page: &Page) {
+        if self.domains.len() > 1 {
+            let ids = page.accounts.iter().filter_map(|record| record.external_id.0.parse().ok());
+            lock(&self.routes).extend(ids.map(|guid: Uuid| (guid, part)));
+        }
     }
 
     /// The domain of an account that may be changed: its person has no other.
@@ -165,23 +172,30 @@ impl ActiveDirectory {
 }
 
 impl Directory for Forests {
+    fn parts(&self) -> usize {
+        self.domains.len()
+    }
+
     async fn accounts(
         &self,
-        each: &mut (dyn FnMut(Vec<AccountRecord>) + Send),
-    ) -> Result<(), NotDone> {
-        let mut result = Ok(());
-        for (at, domain) in self.domains.iter().enumerate() {
-            let mut page = |records: Vec<AccountRecord>| {
-                if self.domains.len() > 1 {
-                    let ids = records.iter().filter_map(|record| record.external_id.0.parse().ok());
-                    lock(&self.routes).extend(ids.map(|guid: Uuid| (guid, at)));
+        part: usize,
+        since: Option<&Cookie>,
+        pages: mpsc::Sender<Page>,
+    ) -> Result<Reading, NotDone> {
+        let domain = self.domains.get(part).ok_or(NotDone::DirectoryUnreachable)?;
+        let (hand_over, mut read) = mpsc::channel::<Page>(1);
+        let noting = async {
+            while let Some(page) = read.recv().await {
+                self.note_routes(part, &page);
+                if pages.send(page).await.is_err() {
+                    break;
                 }
-                each(records);
-            };
-            // One domain that does not answer leaves the run incomplete, not the others unread.
-            result = domain.accounts(&mut page).await.and(result);
-        }
-        result
+            }
+            // What is read after this finds nobody to take it.
+            drop(read);
+        };
+        let (reading, ()) = tokio::join!(domain.accounts(0, since, hand_over), noting);
+        reading
     }
 
     async fn status(&self, account: &ExternalId) -> Result<AccountStatus, NotDone> {

@@ -72,6 +72,12 @@ impl Scope {
         protection.into_iter().find_map(|(holds, why)| holds.then_some(why))
     }
 
+    /// Whether a name lies in the configured subtrees.
+    pub(super) fn holds(&self, dn: &str) -> bool {
+        let dn = DistinguishedName::parse(dn);
+        dn.is_some_and(|dn| self.bases.iter().any(|base| dn.is_within(base)))
+    }
+
     fn is_own(&self, entry: &Entry, sid: Option<&Vec<u8>>) -> bool {
         let by_name = ["userPrincipalName", "sAMAccountName"].into_iter().any(|name| {
             let own = self.bind_user.rsplit('\\').next().unwrap_or_default();

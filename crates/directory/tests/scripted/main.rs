@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a story stops at the first surprise")]
 
+mod changes;
 mod policy_hints;
 mod read_only;
 mod round_trips;
@@ -9,7 +10,7 @@ mod server;
 
 use std::sync::Arc;
 
-use directory::active_directory::{ActiveDirectory, Settings, Trust};
+use directory::active_directory::{ActiveDirectory, Attributes, Settings, Trust};
 
 use server::Scripted;
 
@@ -24,7 +25,8 @@ fn driver(server: &Scripted) -> ActiveDirectory {
         bind_password: Arc::new(|| Ok("its password".to_owned().into())),
         base_dns: vec!["OU=People,DC=ad,DC=example,DC=test".to_owned()],
         excluded_dns: Vec::new(),
-        email_attribute: "mail".to_owned(),
+        attributes: Attributes::default(),
+        groups: Vec::new(),
         now: Arc::new(|| NOW),
     };
     ActiveDirectory::new(settings).unwrap()

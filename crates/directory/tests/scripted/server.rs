@@ -40,6 +40,19 @@ pub(crate) struct Script {
     pub(crate) asked: Vec<String>,
     /// How many passwords were written.
     pub(crate) key_version: u64,
+    /// What it says of itself when it is asked for accounts; else it lists none.
+    pub(crate) listing: Option<Listing>,
+}
+
+/// A controller that lists its one account.
+#[derive(Clone, Copy)]
+pub(crate) struct Listing {
+    /// Its `highestCommittedUSN`.
+    pub(crate) number: u64,
+    /// Its `invocationId`, if it may be seen.
+    pub(crate) database: Option<u8>,
+    /// Whether accounts say when they changed.
+    pub(crate) tells_changes: bool,
 }
 
 /// The server; its thread ends with the process of the test.
@@ -124,9 +137,14 @@ fn answers(message: StructureTag, script: &Mutex<Script>) -> Vec<StructureTag> {
     let answers = match request.id {
         BIND => vec![result(1, 0, "")],
         SEARCH => {
-            let base = text(&request.expect_constructed().unwrap()[0]);
+            let asked = request.expect_constructed().unwrap();
+            let base = text(&asked[0]);
             script.asked.push(format!("search {base}"));
-            let entry = entry(&base, &script);
+            let of_subtree = bytes(&asked[1]) == [2];
+            let entry = match script.listing.filter(|_| of_subtree) {
+                Some(listing) => listed(&base, listing),
+                None => entry(&base, &script),
+            };
             entry.into_iter().chain([result(5, 0, "")]).collect()
         }
         MODIFY => {
@@ -170,6 +188,12 @@ fn entry(base: &str, script: &Script) -> Option<StructureTag> {
             put("dsServiceName", SERVICE);
             script.capabilities.iter().for_each(|oid| put("supportedCapabilities", oid));
             script.controls.iter().for_each(|oid| put("supportedControl", oid));
+            let number = script.listing.map_or(0, |listing| listing.number);
+            put("highestCommittedUSN", &number.to_string());
+        }
+        SERVICE => {
+            let database = script.listing.and_then(|listing| listing.database);
+            values.extend(database.map(|byte| ("invocationId", vec![vec![byte; 16]])));
         }
         HEAD => {
             let rules = [
@@ -196,6 +220,23 @@ fn entry(base: &str, script: &Script) -> Option<StructureTag> {
         _ => return None,
     }
     Some(found(base, values))
+}
+
+/// The account as a search of the people's subtree finds it; nothing elsewhere.
+fn listed(base: &str, listing: Listing) -> Option<StructureTag> {
+    let text = |value: &str| vec![value.as_bytes().to_vec()];
+    let mut values = HashMap::from([
+        ("objectGUID", vec![vec![7; 16]]),
+        ("objectSid", vec![sid(1103)]),
+        ("sAMAccountName", text("anna")),
+        ("sAMAccountType", text("805306368")),
+        ("userAccountControl", text("512")),
+        ("mail", text("anna@mail.example")),
+    ]);
+    if listing.tells_changes {
+        values.insert("uSNChanged", text("5"));
+    }
+    (base == PEOPLE).then(|| found(&format!("CN=Anna,{PEOPLE}"), values))
 }
 
 fn sid(rid: u32) -> Vec<u8> {

@@ -1,12 +1,15 @@
 //! `regain-service account ...`: accounts of the embedded directory. Passwords come on standard
 //! input, never on the command line (catalogue PWD-06).
 
+mod held;
+
 use std::{io::BufRead as _, process::ExitCode, sync::Arc};
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use password::NewPassword;
 use protocol::id::AccountId;
+use recovery::{Address, AddressKind};
 use serde_json::json;
 use store::{AccountRow, DirectoryKind, EmbeddedRow, NewAccount, StoreError, canonical_name};
 use zeroize::Zeroizing;
@@ -22,7 +25,7 @@ use crate::{
 pub(crate) enum Command {
     /// Adds an account; its password is one line on standard input.
     Create(Create),
-    /// Prints what the directory knows of an account, as JSON.
+    /// Prints what is known of an account, as JSON.
     Show(Which),
     /// Tries a password (one line on standard input) as a sign-in does: exit code 0 in, 1 wrong,
     /// 2 locked, 3 in but the password must be changed.
@@ -31,6 +34,11 @@ pub(crate) enum Command {
     Lock(Which),
     /// Lets a name in again that wrong codes shut out, whatever its directory.
     Release(Release),
+    /// Lists the addresses that changed lately and are no gate yet: user ID, kind, address, how it
+    /// came, when it counts.
+    Held(held::Held),
+    /// Lets a held address count at once, after somebody made sure that it is right.
+    ReleaseAddress(held::ReleaseAddress),
 }
 
 /// Which account.
@@ -120,6 +128,8 @@ impl Command {
             Self::SignIn(which) => sign_in(which).await,
             Self::Lock(which) => lock(which).await,
             Self::Release(command) => command.run().await,
+            Self::Held(command) => command.run().await,
+            Self::ReleaseAddress(command) => command.run().await,
         }
     }
 }
@@ -172,11 +182,15 @@ impl Create {
                         external_id: &external_id,
                         display_name: &self.display_name,
                         names: &[self.user_id],
-                        email: self.email.as_deref(),
                         enabled: !self.disabled,
                         protected: self.protected,
+                        ..NewAccount::default()
                     };
                     tx.put_account(directory, id, &listed, 0).await?;
+                    if let Some(email) = &self.email {
+                        let address = Address::first(email, now);
+                        tx.put_address(id, AddressKind::Email, &address).await?;
+                    }
                     tx.add_embedded(&row).await
                 })
             })
@@ -191,7 +205,9 @@ async fn show(which: Which) -> anyhow::Result<ExitCode> {
     let (service, account) = find(which).await?;
     let id = account.id;
     let row = service.store.read(move |mut tx| Box::pin(async move { tx.embedded(id).await }));
-    let row = row.await?.context("the account is not of the embedded directory")?;
+    let Some(row) = row.await? else {
+        return held::show(&service, account).await;
+    };
     let shown = json!({
         "user_id": account.external_id,
         "display_name": account.display_name,

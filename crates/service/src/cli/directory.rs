@@ -1,5 +1,7 @@
 //! `regain-service directory ...`
 
+mod synchronisation;
+
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
@@ -28,6 +30,11 @@ pub(crate) enum Command {
     /// Switches changing a directory on or off. Switched off, nothing new is begun, and what was
     /// handed over is still finished.
     WriteBack(WriteBack),
+    /// Lists the accounts with values that cannot be used and count as missing: user ID, which
+    /// values, id in the directory.
+    Malformed(synchronisation::Which),
+    /// Has the agents send all accounts again.
+    Synchronise(synchronisation::Which),
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -119,6 +126,8 @@ impl Command {
             Self::EnrolmentCode(command) => command.run().await,
             Self::RemoveAgent(command) => command.run().await,
             Self::WriteBack(command) => command.run().await,
+            Self::Malformed(which) => synchronisation::malformed(which).await,
+            Self::Synchronise(which) => synchronisation::synchronise(which).await,
         }
     }
 }

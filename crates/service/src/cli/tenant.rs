@@ -1,5 +1,7 @@
 //! `regain-service tenant ...`
 
+mod mail_domains;
+
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
@@ -18,6 +20,9 @@ pub(crate) enum Command {
     List(ConfigFile),
     /// Puts another policy in force, read from a JSON file.
     SetPolicy(SetPolicy),
+    /// Says which mail domains are the organisation's own, and shows which its accounts use. An
+    /// address in one of them is no gate unless that is said.
+    MailDomains(mail_domains::MailDomains),
 }
 
 #[derive(Args)]
@@ -65,6 +70,7 @@ impl Command {
             Self::Create(command) => command.run().await,
             Self::List(config) => list(&config).await,
             Self::SetPolicy(command) => command.run().await,
+            Self::MailDomains(command) => command.run().await,
         }
     }
 }

@@ -333,7 +333,7 @@ async fn choose_act(
     now: Timestamp,
 ) -> Result<(), Refused> {
     let policy = policy_now(tx, row).await?;
-    keep_passes(tx, row).await?;
+    keep_passes(tx, row, now).await?;
     row.session.choose_act(act, &policy, now)?;
     check_acts_left(tx, service, row, act, now).await?;
     note(tx, row, Event::ActChosen, json!({ "act": act }), now).await?;
@@ -351,7 +351,7 @@ async fn set_password(
     now: Timestamp,
 ) -> Result<(), Refused> {
     let policy = policy_now(tx, row).await?;
-    keep_passes(tx, row).await?;
+    keep_passes(tx, row, now).await?;
     row.session.set_password(&policy, now)?;
     if row.session.name() != StageName::Working {
         return send_for_stale_gate(tx, service, row, now).await;
@@ -396,10 +396,15 @@ async fn send_for_stale_gate(
     Ok(())
 }
 
-/// A gate passed with an address that was corrected since does not count any more.
-async fn keep_passes(tx: &mut Tx<'_>, row: &mut RecoveryRow) -> Result<(), Refused> {
+/// A gate passed with an address that was corrected since, or is no gate any more, does not count.
+async fn keep_passes(
+    tx: &mut Tx<'_>,
+    row: &mut RecoveryRow,
+    now: Timestamp,
+) -> Result<(), Refused> {
     let account = account_of(tx, row).await?;
-    row.session.keep_passes_of(account.map_or(0, |account| account.email_version));
+    let version = account.map_or(0, |account| code::email_version(&account, now));
+    row.session.keep_passes_of(version);
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use recovery::{Code, CodeVerdict, Lane, Limit, Limits, Method, Timestamp};
+use recovery::{Address, Code, CodeVerdict, Lane, Limit, Limits, Method, Timestamp};
 use store::{AccountRow, CodeRowRecord, RecoveryRow, Tx, canonical_name};
 use uuid::Uuid;
 
@@ -54,7 +54,7 @@ pub(super) async fn send(
     now: Timestamp,
 ) -> Result<(), Refused> {
     let (id, code, unknowable) = draw(service, now);
-    let real = account.filter(|account| can_recover(account));
+    let real = account.filter(|account| can_recover(account, now));
     let digits: &[u8] = if real.is_some() { code.expose() } else { &unknowable };
     tx.add_code(&CodeRowRecord {
         id,
@@ -62,14 +62,14 @@ pub(super) async fn send(
         recovery: row.id,
         name_key: row.name_key.clone(),
         method: "email".to_owned(),
-        address_version: account.map_or(0, |account| account.email_version),
+        address_version: account.map_or(0, |account| email_version(account, now)),
         hash: service.keys.code_hash(id, digits).to_vec(),
         expires_at: now.plus(row.session.policy.code_life(method)),
         consumed_at: None,
     })
     .await?;
     row.code = Some(id);
-    let message = message(row, account, &code);
+    let message = message(row, account, &code, now);
     post(tx, service, row, &message, now).await?;
     let detail = serde_json::json!({ "method": "email", "to_somebody": real.is_some() });
     note(tx, row, Event::CodeMade, detail, now).await?;
@@ -77,16 +77,31 @@ pub(super) async fn send(
 }
 
 /// Whether an account can pass the email gate at all.
-pub(super) fn can_recover(account: &AccountRow) -> bool {
-    account.email.is_some() && account.enabled && !account.protected
+pub(super) fn can_recover(account: &AccountRow, now: Timestamp) -> bool {
+    email_version(account, now) != 0 && account.enabled && !account.protected
 }
 
-fn message(row: &RecoveryRow, account: Option<&AccountRow>, code: &Code) -> Message {
+/// The version of the address that counts as an email gate now; 0 where none does: one that is
+/// held, or in a mail domain of the organisation itself.
+pub(super) fn email_version(account: &AccountRow, now: Timestamp) -> i64 {
+    let is_gate = |address: &&Address| {
+        let admitted = address.value.as_ref().is_some_and(|to| account.own_mail.admits(to));
+        admitted && address.counts(now)
+    };
+    account.email.as_ref().filter(is_gate).map_or(0, |address| address.version)
+}
+
+fn message(
+    row: &RecoveryRow,
+    account: Option<&AccountRow>,
+    code: &Code,
+    now: Timestamp,
+) -> Message {
     let to = account.and_then(|account| {
-        let address = account.email.clone()?;
+        let address = account.email_value()?.to_owned();
         Some(Recipient { address, name: account.display_name.clone() })
     });
-    if account.is_some_and(can_recover) {
+    if account.is_some_and(|account| can_recover(account, now)) {
         Message::of(row, MessageKind::Code, to).with_code(code)
     } else {
         // The page says the same to everybody; the true reason goes to the address on file.
@@ -129,7 +144,7 @@ pub(super) async fn compare(
     // The address may have changed, or the account been switched off, since it was sent.
     let account = tx.account(row.account.unwrap_or_default()).await?;
     let same_address = account.is_some_and(|account| {
-        can_recover(&account) && account.email_version == code.address_version
+        can_recover(&account, now) && email_version(&account, now) == code.address_version
     });
     let hash = service.keys.code_hash(code.id, typed.expose().as_bytes());
     let matches = Keys::equal(&hash, &code.hash) && same_address && code.name_key == row.name_key;

@@ -4,6 +4,7 @@
 use recovery::{Code, Span, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::{NewMessage, RecoveryRow, StoreError, Tx};
+use uuid::Uuid;
 
 use crate::service::Service;
 
@@ -22,6 +23,8 @@ pub enum MessageKind {
     Unlocked,
     /// The password was set.
     PasswordSet,
+    /// The address that codes go to was changed; this is the one before.
+    AddressChanged,
 }
 
 /// Whom it is for.
@@ -88,6 +91,27 @@ pub(crate) async fn post(
     message: &Message,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    put(tx, service, (row.tenant, Some(row.id)), message, now).await
+}
+
+/// The same for a message of no recovery.
+pub(crate) async fn post_notice(
+    tx: &mut Tx<'_>,
+    service: &Service,
+    tenant: Uuid,
+    message: &Message,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    put(tx, service, (tenant, None), message, now).await
+}
+
+async fn put(
+    tx: &mut Tx<'_>,
+    service: &Service,
+    (tenant, recovery): (Uuid, Option<Uuid>),
+    message: &Message,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let plain = serde_json::to_vec(message).map_err(|_| StoreError::Inconsistent("message"))?;
     let plain = zeroize::Zeroizing::new(plain);
     let payload = service
@@ -96,15 +120,12 @@ pub(crate) async fn post(
         .map_err(|_| StoreError::Inconsistent("message"))?;
     let of_use = match message.kind {
         MessageKind::Code => Span::minutes(i64::from(message.minutes)),
-        MessageKind::CannotRecover | MessageKind::Unlocked | MessageKind::PasswordSet => NOTICE,
+        MessageKind::CannotRecover
+        | MessageKind::Unlocked
+        | MessageKind::PasswordSet
+        | MessageKind::AddressChanged => NOTICE,
     };
     let give_up_at = now.plus(of_use);
-    let message = NewMessage {
-        tenant: row.tenant,
-        recovery: Some(row.id),
-        kind: "mail",
-        payload,
-        give_up_at,
-    };
+    let message = NewMessage { tenant, recovery, kind: "mail", payload, give_up_at };
     tx.post(&message, now).await
 }

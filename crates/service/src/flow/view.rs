@@ -300,7 +300,7 @@ async fn offer(
     let keyed =
         service.keys.hash(Purpose::Name, &[b"mask", row.tenant.as_bytes(), person.as_bytes()]);
     let decoy = Mask::decoy(&row.user_id, &keyed, &tenant.domain_letters);
-    let mask = account.and_then(|a| a.email).map_or(decoy, |address| Mask::of(&address));
+    let mask = account.as_ref().and_then(|a| a.email_value()).map_or(decoy, Mask::of);
     Ok(MethodOffer {
         id: EMAIL.to_owned(),
         kind: MethodKind::Email,

@@ -54,6 +54,7 @@ pub fn write(
         MessageKind::CannotRecover => "cannot-recover",
         MessageKind::Unlocked => "unlocked",
         MessageKind::PasswordSet => "password-set",
+        MessageKind::AddressChanged => "address-changed",
     };
     let minutes = message.minutes.to_string();
     let name = message.to.as_ref().map(|to| to.name.as_str()).unwrap_or_default();
@@ -145,6 +146,7 @@ mod tests {
                 MessageKind::CannotRecover,
                 MessageKind::Unlocked,
                 MessageKind::PasswordSet,
+                MessageKind::AddressChanged,
             ] {
                 let letter = letter(kind, language);
                 all.push_str(&format!(

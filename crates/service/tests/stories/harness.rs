@@ -14,7 +14,7 @@ use protocol::{
     sealed::SealedPassword,
 };
 use rand::{SeedableRng as _, rngs::StdRng};
-use recovery::{Act, Policy, Span, Timestamp};
+use recovery::{Act, Address, AddressKind, Policy, Span, Timestamp};
 use regain_service::{
     Service,
     clock::{Clock as _, HandClock},
@@ -144,11 +144,15 @@ impl Lab {
                         external_id: &user_id,
                         display_name: "Anna Berg",
                         names: std::slice::from_ref(&user_id),
-                        email: person.has_email.then_some(email.as_str()),
                         enabled: person.enabled,
                         protected: person.protected,
+                        ..NewAccount::default()
                     };
                     tx.put_account((TENANT, DIRECTORY), id, &listed, 0).await?;
+                    if person.has_email {
+                        let address = Address::first(&email, now);
+                        tx.put_address(id, AddressKind::Email, &address).await?;
+                    }
                     tx.add_embedded(&EmbeddedRow {
                         account: id,
                         password_hash,
@@ -178,9 +182,7 @@ impl Lab {
                         external_id: &row.external_id,
                         display_name: &row.display_name,
                         names: std::slice::from_ref(&row.external_id),
-                        email: row.email.as_deref(),
-                        enabled: false,
-                        protected: false,
+                        ..NewAccount::default()
                     };
                     tx.put_account((TENANT, DIRECTORY), account, &listed, 0).await
                 })

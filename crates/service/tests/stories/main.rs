@@ -7,5 +7,6 @@ mod attackers;
 mod harness;
 mod recoveries;
 mod repetitions;
+mod synchronisation;
 mod times;
 mod trouble;
