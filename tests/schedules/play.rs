@@ -143,6 +143,7 @@ impl Template {
         if schedule.hides_key_version {
             world.accounts.hide_key_version();
         }
+        world.relay.strip(schedule.strips);
         let ended = Arc::new(Mutex::new(Vec::new()));
         let (in_story, of_story) = (Arc::clone(&world), Arc::clone(&ended));
         let trail = Arc::new(Mutex::new(Vec::new()));

@@ -1,5 +1,6 @@
 //! What stands between agent and service: passes HTTP on until the WebSocket begins, then
-//! frames, each as the schedule says: late, twice, in another order, edited, or never.
+//! frames, each as the schedule says: late, twice, in another order, edited, or never. Where it
+//! lets no WebSocket through, the requests that carry frames are played the same tricks.
 
 use std::{
     collections::VecDeque,
@@ -15,6 +16,9 @@ use tokio::{
     sync::Notify,
     time::sleep,
 };
+
+#[path = "plain.rs"]
+mod plain;
 
 use crate::clockwork::{Clockwork, lock};
 
@@ -48,6 +52,10 @@ pub(crate) struct Relay {
     service: Mutex<Option<SocketAddr>>,
     tricks: Mutex<Vec<(Way, u32, Trick)>>,
     is_parted: Mutex<bool>,
+    /// Whether no WebSocket comes through.
+    strips: Mutex<bool>,
+    /// The last plain request and answer with texts of the link, for a replay.
+    passed: Mutex<plain::Passed>,
     breaks: Notify,
 }
 
@@ -58,6 +66,8 @@ impl Relay {
             service: Mutex::default(),
             tricks: Mutex::default(),
             is_parted: Mutex::default(),
+            strips: Mutex::default(),
+            passed: Mutex::default(),
             breaks: Notify::new(),
         })
     }
@@ -78,6 +88,11 @@ impl Relay {
         if is_parted {
             self.break_all();
         }
+    }
+
+    /// From now on no WebSocket comes through: requests for one lose what makes them that.
+    pub(crate) fn strip(&self, strips: bool) {
+        *lock(&self.strips) = strips;
     }
 
     /// What stands breaks.
@@ -109,8 +124,11 @@ impl Relay {
     }
 
     async fn pass(&self, agent: TcpStream, service: SocketAddr) -> io::Result<()> {
-        let service = TcpStream::connect(service).await?;
         agent.set_nodelay(true)?;
+        if *lock(&self.strips) {
+            return plain::pass(self, agent, service).await;
+        }
+        let service = TcpStream::connect(service).await?;
         service.set_nodelay(true)?;
         let (from_agent, to_agent) = agent.into_split();
         let (from_service, to_service) = service.into_split();

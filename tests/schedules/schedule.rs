@@ -51,6 +51,8 @@ pub(crate) struct Schedule {
     /// Whether the directory compares what a write is fenced on.
     pub(crate) is_fenced: bool,
     pub(crate) hides_key_version: bool,
+    /// Whether no WebSocket comes through.
+    pub(crate) strips: bool,
 }
 
 /// What people ask for.
@@ -90,6 +92,7 @@ impl Schedule {
             down: Duration::from_secs(2),
             is_fenced: true,
             hides_key_version: false,
+            strips: false,
         }
     }
 
@@ -108,10 +111,12 @@ impl Schedule {
             down: millis(draw(&mut rng, 20_000)),
             is_fenced: draw(&mut rng, 10) > 0,
             hides_key_version: draw(&mut rng, 20) == 0,
+            strips: false,
         };
         for _ in 0..=draw(&mut rng, 4) {
             schedule.add_fault(&mut rng);
         }
+        schedule.strips = draw(&mut rng, 5) == 0;
         schedule
     }
 

@@ -123,6 +123,41 @@ fn frames_that_are_replayed_swapped_dropped_or_edited_are_refused_and_audited() 
     }
 }
 
+/// The same tricks where no WebSocket comes through: what is not as it was said is refused and
+/// audited; what is lost or comes late is said again.
+#[test]
+fn plain_requests_that_are_replayed_or_edited_are_refused_and_lost_ones_repeated() {
+    let _alone = alone();
+    let template = Template::new();
+    for trick in [Trick::Twice, Trick::Swap, Trick::Edit, Trick::Drop, Trick::Break] {
+        for (way, acts) in [
+            (Way::ToService, Acts::Unlock),
+            (Way::ToService, Acts::Reset),
+            (Way::ToAgent, Acts::Unlock),
+            (Way::ToAgent, Acts::Reset),
+        ] {
+            let mut schedule = Schedule::quiet(acts);
+            schedule.strips = true;
+            schedule.tricks = vec![(way, 1, trick)];
+            let played = template.play(&schedule);
+            let what = format!("{trick:?} {way:?} {acts:?}");
+            assert_eq!(played.breaches, Vec::<String>::new(), "{what}");
+            // Where the answer about the account comes too late, nothing was begun.
+            let seen = (played.ended[0].state, played.writes);
+            assert!([(Done, 1), (NotDone, 0)].contains(&seen), "{what}: {:?}", played.ended);
+            let count = |name| played.trail.iter().filter(|event| *event == name).count();
+            let refused = count("agent-frame-refused");
+            match (trick, way) {
+                (Trick::Swap | Trick::Edit, Way::ToService) => assert_eq!(refused, 1, "{what}"),
+                (Trick::Drop | Trick::Break, _) => {
+                    assert_eq!(count("agent-disconnected"), 1, "{what}: the link stands");
+                }
+                _ => assert_eq!(refused, 0, "{what}"),
+            }
+        }
+    }
+}
+
 /// Two agents of one directory, the second on a copy of the first one's journal.
 #[test]
 fn an_agent_on_another_ones_journal_does_not_start() {

@@ -25,8 +25,8 @@ pub(crate) const DOMAIN: &[&str] = &[
 ];
 /// To drive the portal in a browser. Debian's name, then Ubuntu's.
 pub(crate) const BROWSER: &[&str] = &["chromium|chromium-browser"];
-/// A credential store, to test that secrets go there.
-pub(crate) const CREDENTIALS: &[&str] = &["dbus", "gnome-keyring"];
+/// A credential store, to test that secrets go there; a proxy, to test the way through one.
+pub(crate) const PARTS: &[&str] = &["dbus", "gnome-keyring", "tinyproxy-bin"];
 /// To build for Windows, and to run what was built.
 pub(crate) const WINDOWS: &[&str] = &[
     "rustc-web",

@@ -32,7 +32,7 @@ impl Needs {
             packages::WINDOW,
             packages::DOMAIN,
             packages::BROWSER,
-            packages::CREDENTIALS,
+            packages::PARTS,
             packages::WINDOWS,
         ];
         Self { packages: lists.concat(), npm: vec!["ui", "tests/ui"] }

@@ -26,13 +26,14 @@ use tokio::{
 use crate::{
     clock::Clock,
     config::Config,
-    enrolment::{self, Enrolment, EnrolmentError, Keys},
+    enrolment::{Enrolment, EnrolmentError, Keys},
     journal::{Journal, JournalError},
     limits::Limits,
-    link::{Ends, Link, Peer, ServiceTime, backoff},
+    link::{Choice, Ends, KeepAlive, Link, LinkError, Peer, ServiceTime, backoff},
     outbox::Outbox,
     recipients::{self, Recipients},
     synchronisation::{Asked, Every, Synchronisation},
+    way::Way,
     write_back::{Arrived, WriteBack},
 };
 
@@ -48,7 +49,7 @@ const FRESH: Duration = Duration::from_secs(300);
 /// A running agent's parts.
 pub struct Agent<D> {
     enrolment: Enrolment,
-    client: reqwest::Client,
+    way: Way,
     clock: Clock,
     rng: StdRng,
     synchronise_every: Every,
@@ -82,8 +83,8 @@ pub enum AgentError {
     #[error("journal: {0}")]
     Journal(#[from] JournalError),
     /// The configuration of the way to the service cannot work.
-    #[error("service.ca_file: {0}")]
-    Client(String),
+    #[error("{0}")]
+    Way(String),
 }
 
 impl<D: Directory + 'static> Agent<D> {
@@ -103,8 +104,7 @@ impl<D: Directory + 'static> Agent<D> {
         let data_dir = &config.agent.data_dir;
         let journal = open_journal(data_dir, &enrolment, &clock)?;
         let recipients = Recipients::read(data_dir)?;
-        let client =
-            enrolment::client(config.service.ca_file.as_deref()).map_err(AgentError::Client)?;
+        let way = Way::new(config).map_err(AgentError::Way)?;
         let now = clock.unix_millis();
         let age = |at: u64| Duration::from_millis(now.saturating_sub(at));
         let ages = journal.intent_times().into_iter().map(age).collect();
@@ -137,7 +137,7 @@ impl<D: Directory + 'static> Agent<D> {
         };
         Ok(Self {
             enrolment,
-            client,
+            way,
             clock,
             rng,
             synchronise_every: config.synchronisation.every(),
@@ -180,35 +180,57 @@ impl<D: Directory + 'static> Agent<D> {
         let identity = self.shared.write_back.keys().identity.clone();
         let ends = Ends { agent: self.enrolment.agent, identity: &identity, link_key };
         let mut synchronised: Option<Instant> = None;
+        let (mut choice, mut keep_alive) = (Choice::default(), KeepAlive::default());
         let mut tries = 0;
         loop {
-            match Link::open(&self.client, &self.enrolment.origin, &ends, &mut self.rng).await {
+            let until = choice.plain_until(Instant::now());
+            let began = Instant::now();
+            let (way, origin) = (&self.way, &self.enrolment.origin);
+            let opened = match until {
+                None => Link::open(way, origin, &ends, &mut self.rng).await,
+                Some(_) => Link::open_plainly(way, origin, &ends, &mut self.rng).await,
+            };
+            let is_linked = opened.is_ok();
+            let error = match opened {
                 Ok(link) => {
-                    let since = Instant::now();
                     self.warn_of_skew(&link.service_time);
-                    tracing::info!(service = %self.enrolment.origin, "linked");
+                    tracing::info!(service = %self.enrolment.origin, plainly = until.is_some(), "linked");
                     let mut reports = self.shared.outbox.connect();
                     tokio::spawn(Arc::clone(&self.shared).greet());
                     if synchronised.is_none_or(|at| at.elapsed() > FRESH) {
                         self.shared.synchronise.changes();
-                        synchronised = Some(since);
+                        synchronised = Some(Instant::now());
                     }
-                    let error = link.serve(&self.shared, &mut reports).await;
+                    let error =
+                        link.serve(&self.shared, &mut reports, &mut keep_alive, until).await;
                     self.shared.outbox.disconnect();
                     tracing::warn!(%error, "link ended");
-                    // A link that stood was no failed try.
-                    tries = if since.elapsed() > Duration::from_secs(HEARTBEAT_S) {
-                        0
-                    } else {
-                        tries + 1
-                    };
+                    error
                 }
                 Err(error) => {
                     tracing::warn!(service = %self.enrolment.origin, %error, "no link");
-                    tries += 1;
+                    error
                 }
+            };
+            let lived = began.elapsed();
+            let now = Instant::now();
+            let at_once = match (until, is_linked) {
+                (None, _) => choice.socket_ended(&error, lived, now),
+                (Some(_), true) => matches!(error, LinkError::TryAgain),
+                (Some(_), false) => {
+                    choice.plain_failed();
+                    false
+                }
+            };
+            // A link that stood was no failed try; one that died at once was one.
+            let stood = is_linked && lived > Duration::from_secs(HEARTBEAT_S);
+            if stood {
+                tries = 0;
             }
-            sleep(backoff(tries, &mut self.rng)).await;
+            if !at_once {
+                tries += u32::from(!stood);
+                sleep(backoff(tries, &mut self.rng)).await;
+            }
         }
     }
 
@@ -352,8 +374,14 @@ impl<D: Directory + 'static> Peer for Arc<Shared<D>> {
     }
 
     fn heartbeat(&self) -> Vec<Report> {
-        let expire_at = self.recipients_expire_at.load(Ordering::Relaxed);
         let mut reports = vec![self.alive()];
+        reports.extend(self.news());
+        reports
+    }
+
+    fn news(&self) -> Vec<Report> {
+        let expire_at = self.recipients_expire_at.load(Ordering::Relaxed);
+        let mut reports = Vec::new();
         if self.recipients_changed() || recipients::is_due(expire_at, self.clock.unix_seconds()) {
             reports.extend(self.list());
         }

@@ -33,6 +33,9 @@ pub struct Config {
     /// The way to the service.
     #[serde(default)]
     pub service: ServiceSection,
+    /// The proxy on that way; the system's when absent.
+    #[serde(default)]
+    pub proxy: Option<ProxySection>,
     /// The domains, one section each.
     #[serde(deserialize_with = "one_or_more")]
     pub active_directory: Vec<ActiveDirectorySection>,
@@ -79,6 +82,23 @@ pub enum Secrets {
 pub struct ServiceSection {
     /// The only authorities trusted for the service's certificate; the system's when absent.
     pub ca_file: Option<PathBuf>,
+}
+
+/// `[proxy]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProxySection {
+    /// `http://` address of an HTTP proxy.
+    pub url: String,
+    /// Who signs in there.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// The file with the password.
+    #[serde(default)]
+    pub password_file: Option<PathBuf>,
+    /// Hosts that are reached without it.
+    #[serde(default)]
+    pub no_proxy: Vec<String>,
 }
 
 /// `[active_directory]`, or `[[active_directory]]` for each of several domains.
@@ -258,7 +278,8 @@ pub enum ConfigError {
 
 /// The keys with several values; in variables and `--set` they are separated by `;`, because
 /// the names of subtrees hold commas.
-const LISTS: [&str; 4] = [
+const LISTS: [&str; 5] = [
+    "proxy.no_proxy",
     "active_directory.controllers",
     "active_directory.subtrees",
     "active_directory.excluded_subtrees",
@@ -338,6 +359,9 @@ impl Config {
             },
         ];
         fail_first(checks, file, "")?;
+        if let Some(proxy) = &self.proxy {
+            fail_first(proxy.checks(), file, "")?;
+        }
         for (at, section) in self.active_directory.iter().enumerate() {
             let which = match self.active_directory.len() {
                 1 => String::new(),
@@ -354,6 +378,11 @@ impl Config {
             self.service.ca_file.as_ref(),
             "name a PEM file with the authority that signed the service's certificate, or leave it out",
         )];
+        files.push((
+            "proxy.password_file",
+            self.proxy.as_ref().and_then(|proxy| proxy.password_file.as_ref()),
+            "make a file that only the agent can read, with the proxy's password as its one line",
+        ));
         for directory in &self.active_directory {
             files.push((
                 "active_directory.password_file",
@@ -404,6 +433,33 @@ fn fail_first<const N: usize>(
     };
     let wrong = format!("{wrong}{which}");
     Err(ConfigError::Value { file: file.to_owned(), key, wrong, right })
+}
+
+impl ProxySection {
+    fn checks(&self) -> [Check; 3] {
+        let host = self.url.strip_prefix("http://").map(|rest| rest.trim_end_matches('/'));
+        let is_host = |host: &str| !host.is_empty() && !host.contains(['/', '?', '#']);
+        [
+            Check {
+                bad: self.url.contains('@'),
+                key: "proxy.url",
+                wrong: "holds a user or a password, which would be logged",
+                right: "write them as proxy.user and proxy.password_file",
+            },
+            Check {
+                bad: !host.is_some_and(is_host),
+                key: "proxy.url",
+                wrong: "is no address of an HTTP proxy",
+                right: "write http://host:port; the connection through it is protected all the same",
+            },
+            Check {
+                bad: self.user.is_some() != self.password_file.is_some(),
+                key: "proxy.user",
+                wrong: "needs proxy.password_file, and the other way round",
+                right: "write both, or neither",
+            },
+        ]
+    }
 }
 
 impl ActiveDirectorySection {
@@ -518,7 +574,8 @@ mod tests {
         let text = text
             .replace("/etc/regain/agent.password", &password.display().to_string())
             .replace("/etc/regain/directory-ca.pem", &password.display().to_string())
-            .replace("/etc/regain/service-ca.pem", &password.display().to_string());
+            .replace("/etc/regain/service-ca.pem", &password.display().to_string())
+            .replace("/etc/regain/proxy.password", &password.display().to_string());
         std::fs::write(&file, text).unwrap();
         let overrides: Vec<String> = overrides.iter().map(|&text| text.to_owned()).collect();
         Config::load(&file, &overrides).map_err(|error| error.to_string())
@@ -541,6 +598,23 @@ mod tests {
         assert_eq!(config.limits.operations_per_hour, Some(100));
         assert_eq!(config.log.format, LogFormat::Json);
         assert!(config.service.ca_file.is_some());
+        assert_eq!(config.proxy.unwrap().no_proxy.len(), 2);
+    }
+
+    #[test]
+    fn a_proxy_is_an_http_address_and_its_password_is_in_a_file() {
+        let proxy = |section: &str| load(&format!("{EXAMPLE}\n[proxy]\n{section}\n"), &[]);
+        assert!(proxy("url = \"http://proxy:3128/\"").is_ok());
+        for (section, said) in [
+            ("url = \"http://me:secret@proxy:3128\"", "would be logged"),
+            ("url = \"proxy:3128\"", "no address"),
+            ("url = \"socks5://proxy:1080\"", "no address"),
+            ("url = \"http://proxy\"\nuser = \"me\"", "password_file"),
+            ("url = \"http://proxy\"\npassword = \"x\"", "password"),
+        ] {
+            let error = proxy(section).unwrap_err();
+            assert!(error.contains(said) && !error.contains("secret"), "{error}");
+        }
     }
 
     #[test]

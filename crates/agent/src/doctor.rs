@@ -9,7 +9,8 @@ use reqwest::header::DATE;
 use crate::{
     clock::Clock,
     config::{ActiveDirectorySection, Config},
-    enrolment::{Enrolment, Keys, chain, client, open_secrets},
+    enrolment::{Enrolment, Keys, open_secrets},
+    way::Way,
 };
 
 /// One thing that was checked.
@@ -75,13 +76,14 @@ fn enrolment(config: &Config) -> Vec<Check> {
 async fn service(config: &Config, origin: &str, clock: &Clock) -> Vec<Check> {
     const SKEW_SECONDS: i64 = 60;
     let what = format!("service {origin}");
-    let answer = match client(config.service.ca_file.as_deref()) {
-        Ok(client) => client
+    let answer = match Way::new(config) {
+        Ok(way) => way
+            .client()
             .get(format!("{origin}/api/v1/start"))
             .timeout(Duration::from_secs(10))
             .send()
             .await
-            .map_err(|error| chain(&error)),
+            .map_err(|error| way.words(&error)),
         Err(error) => Err(error),
     };
     let answer = match answer {

@@ -26,6 +26,7 @@ use crate::{
     clock::Clock,
     config::{Config, Secrets, is_acceptable_origin},
     private,
+    way::Way,
 };
 
 const FILE: &str = "enrolment.json";
@@ -321,14 +322,15 @@ pub fn open_secrets(config: &Config) -> Result<SecretStore, EnrolmentError> {
 
 async fn post(config: &Config, origin: &str, request: &Enrol) -> Result<Enrolled, EnrolmentError> {
     let failed = |cause: String| EnrolmentError::Service { origin: origin.to_owned(), cause };
-    let client = client(config.service.ca_file.as_deref()).map_err(failed)?;
-    let answer = client
+    let way = Way::new(config).map_err(failed)?;
+    let answer = way
+        .client()
         .post(format!("{origin}/api/v1/agents/enrol"))
         .timeout(Duration::from_secs(30))
         .json(request)
         .send()
         .await
-        .map_err(|error| failed(chain(&error)))?;
+        .map_err(|error| failed(way.words(&error)))?;
     let status = answer.status();
     if !status.is_success() {
         let body = answer.text().await.unwrap_or_default();
@@ -339,36 +341,7 @@ async fn post(config: &Config, origin: &str, request: &Enrol) -> Result<Enrolled
         }
         return Err(failed(format!("refused the enrolment: {}", code.unwrap_or(status.as_str()))));
     }
-    answer.json().await.map_err(|error| failed(chain(&error)))
-}
-
-/// The one HTTP client: HTTP/1.1 (a WebSocket needs its upgrade), no redirects, time limits,
-/// the system's proxy and authorities or the one of the configuration.
-pub(crate) fn client(ca_file: Option<&Path>) -> Result<reqwest::Client, String> {
-    let mut builder = reqwest::Client::builder()
-        .http1_only()
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(Duration::from_secs(10))
-        .tcp_nodelay(true)
-        .user_agent(concat!("regain-agent/", env!("CARGO_PKG_VERSION")));
-    if let Some(path) = ca_file {
-        let pem = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
-        let certificates =
-            reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| chain(&error))?;
-        builder = builder.tls_certs_only(certificates);
-    }
-    builder.build().map_err(|error| chain(&error))
-}
-
-/// An error with its causes, for people.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
+    answer.json().await.map_err(|error| failed(way.words(&error)))
 }
 
 fn path(data_dir: &Path) -> PathBuf {

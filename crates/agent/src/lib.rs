@@ -16,6 +16,7 @@ mod outbox;
 pub mod private;
 pub mod recipients;
 mod synchronisation;
+mod way;
 mod write_back;
 
 pub use agent::{Agent, AgentError};

@@ -1,37 +1,44 @@
-//! The link: one outbound WebSocket to the service, over the connection that the HTTP client
-//! opened (its proxy, its TLS). Both ends prove their keys before anything else is said; from
-//! then on every frame carries its number and a signature (design decision 17).
+//! The link: one outbound connection to the service, a WebSocket over the connection that the
+//! HTTP client opened (its proxy, its TLS), or plain requests where nothing lets one through.
+//! Both ends prove their keys before anything else is said; from then on every frame carries its
+//! number and a signature (design decision 17).
 //!
 //! A frame that does not prove itself ends the link; nothing in it is acted on. What an order
 //! means is not decided here.
 
+mod choice;
 mod handshake;
+mod keep_alive;
+mod polling;
+mod wire;
 
 use std::time::Duration;
 
 use ed25519_dalek::{SigningKey, VerifyingKey};
-use futures_util::{SinkExt, StreamExt};
 use protocol::{
     agent::{Direction, HEARTBEAT_S, LinkSession, MAX_FRAME, Order, Report, SignedFrame},
     id::AgentId,
 };
 use rand::CryptoRng;
-use reqwest::Upgraded;
 use tokio::{
     sync::mpsc,
-    time::{Instant, MissedTickBehavior, interval_at, timeout},
+    time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout},
 };
-use tokio_tungstenite::{
-    WebSocketStream,
-    tungstenite::{Message, protocol::WebSocketConfig},
+use tokio_tungstenite::{WebSocketStream, tungstenite::protocol::WebSocketConfig};
+
+pub(crate) use self::{choice::Choice, keep_alive::KeepAlive};
+use self::{
+    polling::Polling,
+    wire::{Came, Wire},
 };
+use crate::way::Way;
 
-pub(crate) use handshake::upgrade;
-
-const SEND_LIMIT: Duration = Duration::from_secs(10);
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(20);
-/// After this long without a sign of life the connection counts as dead.
-const SILENCE_LIMIT: Duration = Duration::from_secs(HEARTBEAT_S * 5 / 2);
+/// A ping that is not answered for so long was the last one.
+const ANSWER_LIMIT: Duration = Duration::from_secs(45);
+/// For so long after an order the service hears every half minute that this agent lives: it may
+/// be waiting for an answer (catalogue WB-13).
+const BUSY: Duration = Duration::from_secs(300);
 
 /// Who we are and whom we expect.
 pub(crate) struct Ends<'a> {
@@ -46,9 +53,15 @@ pub(crate) struct Ends<'a> {
 /// Why a link could not be made, or ended.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LinkError {
-    /// No connection, or it broke.
+    /// No connection.
     #[error("the service cannot be reached: {0}")]
+    NoWay(String),
+    /// A connection broke.
+    #[error("the connection to the service broke: {0}")]
     Unreachable(String),
+    /// A WebSocket was promised and is none, or says nothing.
+    #[error("something between agent and service disturbs WebSockets: {0}")]
+    Cut(String),
     /// The service answered, but not with a link.
     #[error("the service refused the link with HTTP status {0}")]
     Refused(u16),
@@ -61,16 +74,51 @@ pub(crate) enum LinkError {
     )]
     WrongKey,
     /// Nothing was heard for too long.
-    #[error("nothing heard for {} s", SILENCE_LIMIT.as_secs())]
+    #[error("a ping was not answered for {} s", ANSWER_LIMIT.as_secs())]
     Silent,
     /// The service closed the link.
     #[error("the service closed the link")]
     Closed,
+    /// Plain requests did for a while; now a WebSocket is tried again.
+    #[error("a WebSocket is tried again")]
+    TryAgain,
+}
+
+impl LinkError {
+    /// Whether a request for a WebSocket came back as something else: where a box on the way
+    /// takes the upgrade out of a request, the service sees a plain one.
+    fn is_stripped(&self) -> bool {
+        match self {
+            Self::Cut(_) => true,
+            Self::Refused(status) => matches!(status, 200..=299 | 400 | 403 | 405 | 426 | 501),
+            Self::NoWay(_)
+            | Self::Unreachable(_)
+            | Self::Protocol(_)
+            | Self::WrongKey
+            | Self::Silent
+            | Self::Closed
+            | Self::TryAgain => false,
+        }
+    }
+
+    /// Whether making the same request again cannot help.
+    fn is_final(&self) -> bool {
+        match self {
+            Self::Closed | Self::Protocol(_) | Self::WrongKey => true,
+            // Without a word of the service of its own; a box on the way may say anything.
+            Self::Refused(status) => matches!(status, 400 | 404 | 405 | 413 | 415 | 421),
+            Self::NoWay(_)
+            | Self::Unreachable(_)
+            | Self::Cut(_)
+            | Self::Silent
+            | Self::TryAgain => false,
+        }
+    }
 }
 
 /// A proven link.
 pub(crate) struct Link {
-    socket: Socket,
+    wire: Wire,
     session: LinkSession,
     identity: SigningKey,
     link_key: VerifyingKey,
@@ -115,67 +163,98 @@ pub(crate) trait Peer {
     /// Takes an order that proved itself. Must not block.
     fn take(&self, order: Order, time: ServiceTime);
 
-    /// What to say at each heartbeat.
+    /// What to say with each ping.
     fn heartbeat(&self) -> Vec<Report>;
+
+    /// What is new since the last look and cannot wait for the next ping.
+    fn news(&self) -> Vec<Report>;
 }
 
 impl Link {
-    /// Connects and proves both ends.
+    /// Connects over a WebSocket and proves both ends.
     ///
     /// # Errors
     /// [`LinkError`].
     pub(crate) async fn open(
-        client: &reqwest::Client,
+        way: &Way,
+        origin: &str,
+        ends: &Ends<'_>,
+        rng: &mut (impl CryptoRng + Send),
+    ) -> Result<Self, LinkError> {
+        let upgrading = timeout(HANDSHAKE_LIMIT, handshake::upgrade(way, origin));
+        let socket = upgrading.await.map_err(|_| LinkError::NoWay(not_in_time()))??;
+        let config = WebSocketConfig::default()
+            .max_message_size(Some(MAX_FRAME))
+            .max_frame_size(Some(MAX_FRAME));
+        let socket = WebSocketStream::from_raw_socket(
+            socket,
+            tokio_tungstenite::tungstenite::protocol::Role::Client,
+            Some(config),
+        )
+        .await;
+        let proving = handshake::prove(Wire::Socket(Box::new(socket)), ends, rng);
+        timeout(HANDSHAKE_LIMIT, proving).await.map_err(|_| LinkError::Cut(not_in_time()))?
+    }
+
+    /// Connects over plain requests and proves both ends.
+    ///
+    /// # Errors
+    /// [`LinkError`].
+    pub(crate) async fn open_plainly(
+        way: &Way,
         origin: &str,
         ends: &Ends<'_>,
         rng: &mut (impl CryptoRng + Send),
     ) -> Result<Self, LinkError> {
         let opening = async {
-            let socket = upgrade(client, origin).await?;
-            let config = WebSocketConfig::default()
-                .max_message_size(Some(MAX_FRAME))
-                .max_frame_size(Some(MAX_FRAME));
-            let socket = WebSocketStream::from_raw_socket(
-                socket,
-                tokio_tungstenite::tungstenite::protocol::Role::Client,
-                Some(config),
-            )
-            .await;
-            handshake::prove(socket, ends, rng).await
+            let polling = Polling::open(way, origin).await?;
+            handshake::prove(Wire::Polling(polling), ends, rng).await
         };
-        timeout(HANDSHAKE_LIMIT, opening).await.map_err(|_| {
-            LinkError::Unreachable(format!("no link within {} s", HANDSHAKE_LIMIT.as_secs()))
-        })?
+        timeout(HANDSHAKE_LIMIT, opening).await.map_err(|_| LinkError::NoWay(not_in_time()))?
     }
 
     /// Carries orders in and reports out until the link ends; why it ended. `reports` running
-    /// dry (its senders gone) closes the link in order.
+    /// dry (its senders gone) closes the link in order, and so does `until`.
     pub(crate) async fn serve(
         mut self,
         peer: &impl Peer,
         reports: &mut mpsc::Receiver<Report>,
+        keep_alive: &mut KeepAlive,
+        until: Option<Instant>,
     ) -> LinkError {
-        let beat = Duration::from_secs(HEARTBEAT_S);
-        let mut heartbeat = interval_at(Instant::now() + beat, beat);
-        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut heard = Instant::now();
+        let look = Duration::from_secs(HEARTBEAT_S);
+        let mut looks = interval_at(Instant::now() + look, look);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut pulse = Pulse::at(Instant::now());
         loop {
+            let next_ping = pulse.next_ping(keep_alive);
             let done = tokio::select! {
-                message = self.socket.next() => {
-                    heard = Instant::now();
-                    self.hear(message, peer)
+                came = self.wire.next() => {
+                    pulse.heard(keep_alive);
+                    self.hear(came, peer, &mut pulse)
                 }
                 report = reports.recv() => match report {
-                    Some(report) => self.say(&report).await,
+                    Some(report) => {
+                        pulse.moved();
+                        self.say(&report).await
+                    }
                     None => {
-                        let _ = timeout(SEND_LIMIT, self.socket.close(None)).await;
+                        self.wire.close().await;
                         Err(LinkError::Closed)
                     }
                 },
-                _ = heartbeat.tick() => self.beat(peer).await,
-                () = tokio::time::sleep_until(heard + SILENCE_LIMIT) => Err(LinkError::Silent),
+                _ = looks.tick() => self.look(peer, &mut pulse).await,
+                () = sleep_until(next_ping) => self.beat(peer, &mut pulse).await,
+                () = sleep_until(pulse.ends_at()) => Err(LinkError::Silent),
+                () = at(until) => {
+                    self.wire.close().await;
+                    Err(LinkError::TryAgain)
+                }
             };
             if let Err(error) = done {
+                if matches!(error, LinkError::Silent | LinkError::Unreachable(_)) {
+                    keep_alive.was_cut(pulse.rest());
+                }
                 return error;
             }
         }
@@ -183,22 +262,40 @@ impl Link {
 
     fn hear(
         &mut self,
-        message: Option<Result<Message, tokio_tungstenite::tungstenite::Error>>,
+        came: Result<Came, LinkError>,
         peer: &impl Peer,
+        pulse: &mut Pulse,
     ) -> Result<(), LinkError> {
-        match message {
-            Some(Ok(Message::Text(text))) => {
-                let order = self.open_frame(&text)?;
-                peer.take(order, self.service_time);
-                Ok(())
-            }
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
-            Some(Ok(Message::Binary(_) | Message::Frame(_))) => {
-                Err(LinkError::Protocol("a frame that is no text"))
-            }
-            Some(Ok(Message::Close(_))) | None => Err(LinkError::Closed),
-            Some(Err(error)) => Err(LinkError::Unreachable(error.to_string())),
+        if let Came::Text(text) = came? {
+            let order = self.open_frame(&text)?;
+            pulse.asked = Some(Instant::now());
+            peer.take(order, self.service_time);
         }
+        Ok(())
+    }
+
+    /// Every half minute: what is new on this machine, and that it lives where that counts.
+    async fn look(&mut self, peer: &impl Peer, pulse: &mut Pulse) -> Result<(), LinkError> {
+        if pulse.asked.is_some_and(|asked| asked.elapsed() < BUSY) {
+            return self.beat(peer, pulse).await;
+        }
+        for report in peer.news() {
+            pulse.moved();
+            self.say(&report).await?;
+        }
+        Ok(())
+    }
+
+    async fn beat(&mut self, peer: &impl Peer, pulse: &mut Pulse) -> Result<(), LinkError> {
+        pulse.pinged();
+        for report in peer.heartbeat() {
+            self.say(&report).await?;
+        }
+        // The answer to a ping is the sign of life of a service that has nothing to ask.
+        if !self.wire.ping().await? {
+            pulse.needs_no_answer();
+        }
+        Ok(())
     }
 
     fn open_frame(&mut self, text: &str) -> Result<Order, LinkError> {
@@ -209,14 +306,6 @@ impl Link {
             .ok_or(LinkError::Protocol("a frame that does not prove itself: edited, repeated, dropped or swapped on the way"))?;
         self.received += 1;
         Ok(order)
-    }
-
-    async fn beat(&mut self, peer: &impl Peer) -> Result<(), LinkError> {
-        for report in peer.heartbeat() {
-            self.say(&report).await?;
-        }
-        // The answer to a ping is the sign of life of a service that has nothing to ask.
-        self.send(Message::Ping(Vec::new().into())).await
     }
 
     async fn say(&mut self, report: &Report) -> Result<(), LinkError> {
@@ -230,18 +319,72 @@ impl Link {
         .and_then(|frame| serde_json::to_string(&frame))
         .map_err(|_| LinkError::Protocol("a report without a JSON form"))?;
         self.sent += 1;
-        self.send(Message::Text(frame.into())).await
-    }
-
-    async fn send(&mut self, message: Message) -> Result<(), LinkError> {
-        match timeout(SEND_LIMIT, self.socket.send(message)).await {
-            Ok(sent) => sent.map_err(|error| LinkError::Unreachable(error.to_string())),
-            Err(_) => Err(LinkError::Silent),
-        }
+        self.wire.send(frame).await
     }
 }
 
-type Socket = WebSocketStream<Upgraded>;
+fn not_in_time() -> String {
+    format!("no link within {} s", HANDSHAKE_LIMIT.as_secs())
+}
+
+async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// When a link was last of use, and what was asked since.
+struct Pulse {
+    /// Something was said or heard last.
+    moved: Instant,
+    /// A ping that is not answered, and how long the link had rested before it.
+    pinged: Option<(Instant, Duration)>,
+    /// The last order.
+    asked: Option<Instant>,
+}
+
+impl Pulse {
+    fn at(now: Instant) -> Self {
+        Self { moved: now, pinged: None, asked: None }
+    }
+
+    fn next_ping(&self, keep_alive: &KeepAlive) -> Instant {
+        self.moved + keep_alive.every()
+    }
+
+    fn ends_at(&self) -> Instant {
+        // Without a ping under way nothing is missed.
+        const NEVER: Duration = Duration::from_secs(24 * 3600);
+        self.pinged.map_or(self.moved + NEVER, |(at, _)| at + ANSWER_LIMIT)
+    }
+
+    /// How long the link had rested when it was last tried, or has rested now.
+    fn rest(&self) -> Duration {
+        self.pinged.map_or_else(|| self.moved.elapsed(), |(_, rested)| rested)
+    }
+
+    fn moved(&mut self) {
+        self.moved = Instant::now();
+    }
+
+    fn pinged(&mut self) {
+        let rested = self.moved.elapsed();
+        self.pinged.get_or_insert((Instant::now(), rested));
+        self.moved();
+    }
+
+    fn needs_no_answer(&mut self) {
+        self.pinged = None;
+    }
+
+    fn heard(&mut self, keep_alive: &mut KeepAlive) {
+        if let Some((_, rested)) = self.pinged.take() {
+            keep_alive.stood(rested);
+        }
+        self.moved();
+    }
+}
 
 /// How long to wait before the next try: doubling from one second to a minute, and somewhere in
 /// the upper half of that, so that the agents of a restarted service do not come all at once.

@@ -12,6 +12,7 @@ pub mod bytes;
 pub mod directory;
 pub mod id;
 pub mod phone;
+pub mod polling;
 pub mod problem;
 pub mod sealed;
 pub mod text;

@@ -84,8 +84,10 @@ impl Times {
     pub const STATUS_WAIT: Span = Span::seconds(3);
     /// A directory that does not tell its truth in so long is not reachable.
     pub const STATUS: Span = Span::seconds(10);
-    /// An agent that said nothing for so long is gone (three heartbeats).
+    /// An agent that said nothing for so long after it was asked is gone (three heartbeats).
     pub const AGENT_GONE: Span = Span::seconds(90);
+    /// One that nobody asks anything may be silent for so long: its slowest keep-alive, and some.
+    pub const AGENT_QUIET: Span = Span::seconds(300);
     /// An enrolment code is good for so long.
     pub const ENROLMENT: Span = Span::hours(1);
     /// An address that changed is no gate for so long (catalogue TEL-08).

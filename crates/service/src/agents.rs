@@ -4,6 +4,9 @@
 //!
 //! Long: a link and what each report of it means are read together.
 
+pub(crate) mod pipe;
+mod wire;
+
 use std::{
     collections::HashMap,
     sync::{
@@ -13,9 +16,7 @@ use std::{
     time::Duration,
 };
 
-use axum::extract::ws::{Message, WebSocket};
 use ed25519_dalek::{Signature, Signer as _, VerifyingKey};
-use futures_util::{SinkExt as _, StreamExt as _, stream::SplitSink};
 use protocol::{
     agent::{Change, Direction, Hello, LinkSession, Order, Proof, Report, SignedFrame, Welcome},
     bytes::Bytes,
@@ -24,15 +25,17 @@ use protocol::{
     sealed::RecipientList,
 };
 use rand::Rng as _;
-use recovery::Times;
+use recovery::{Span, Times};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
 use store::{AgentRow, AuditEvent, OperationState, StoreError};
 use tokio::{
-    sync::{OwnedSemaphorePermit, mpsc, oneshot},
-    time::Instant,
+    sync::{mpsc, oneshot},
+    time::{Instant, MissedTickBehavior, interval_at},
 };
 
+pub(crate) use self::wire::Wire;
+use self::{pipe::Pipes, wire::Came};
 use crate::{
     accounts::{self, PageTaken},
     audit::Event,
@@ -47,9 +50,16 @@ const QUEUE: usize = 256;
 /// How long it is remembered who took an order: longer than anybody hands it over.
 const REMEMBERED: Duration = Duration::from_secs(300);
 
+/// How often a link looks whether an administrator removed its agent (another process does it).
+const LOOK: Duration = Duration::from_secs(3);
+
+/// An agent that does not answer in time is as good as a directory that does not.
+const UNANSWERED: Result<AccountStatus, NotDone> = Err(NotDone::DirectoryUnreachable);
+
 /// The links that are open in this process.
 #[derive(Default)]
 pub struct AgentLinks {
+    pub(crate) pipes: Pipes,
     open: Mutex<HashMap<DirectoryId, Vec<Arc<Link>>>>,
     requests: AtomicU64,
     orders: Mutex<HashMap<OperationId, Taken>>,
@@ -87,17 +97,34 @@ impl AgentLinks {
         patience: Duration,
     ) -> Result<AccountStatus, NotDone> {
         let link = self.best(directory).ok_or(NotDone::NoAgent)?;
+        let Some(other) = self.another(directory, &link) else {
+            return self.ask(&link, account, patience).await.unwrap_or(UNANSWERED);
+        };
+        // One that went without a word is noticed late: another one has time to answer, too.
+        if let Some(status) = self.ask(&link, account.clone(), patience / 2).await {
+            return status;
+        }
+        self.ask(&other, account, patience / 2).await.unwrap_or(UNANSWERED)
+    }
+
+    /// `None` when it does not answer in time.
+    async fn ask(
+        &self,
+        link: &Link,
+        account: ExternalId,
+        patience: Duration,
+    ) -> Option<Result<AccountStatus, NotDone>> {
         let request = self.requests.fetch_add(1, Ordering::Relaxed);
         let (tell, answer) = oneshot::channel();
         link.statuses().insert(request, tell);
         let order = Order::Status { request, account };
         if !link.send(order).await {
             link.statuses().remove(&request);
-            return Err(NotDone::NoAgent);
+            return Some(Err(NotDone::NoAgent));
         }
         let answer = tokio::time::timeout(patience, answer).await;
         link.statuses().remove(&request);
-        answer.map_err(|_| NotDone::DirectoryUnreachable)?.map_err(|_| NotDone::NoAgent)?
+        Some(answer.ok()?.unwrap_or(Err(NotDone::NoAgent)))
     }
 
     /// Hands a change to an agent. `false` when no link took it.
@@ -137,6 +164,15 @@ impl AgentLinks {
         let open = self.open();
         let reaches = |link: &&Arc<Link>| link.directory_reachable.load(Ordering::Relaxed);
         open.get(&directory)?.iter().rev().find(reaches).cloned()
+    }
+
+    /// The next one that reaches a controller, of another agent.
+    fn another(&self, directory: DirectoryId, first: &Arc<Link>) -> Option<Arc<Link>> {
+        let open = self.open();
+        let other = |link: &&Arc<Link>| {
+            link.agent != first.agent && link.directory_reachable.load(Ordering::Relaxed)
+        };
+        open.get(&directory)?.iter().rev().find(other).cloned()
     }
 
     /// Tells every other link of this directory. A full queue is no loss: the same is said
@@ -197,16 +233,15 @@ pub enum LinkEnd {
     Store(#[from] StoreError),
 }
 
-/// Serves one link from its first frame to its end. `place` is one of the few for links that
-/// have not proved themselves.
-pub async fn serve(service: Arc<Service>, mut socket: WebSocket, place: OwnedSemaphorePermit) {
+/// Serves one link from its first frame to its end, whatever it runs over.
+pub(crate) async fn serve(service: Arc<Service>, mut wire: Wire) {
     let (agent, session) =
-        match tokio::time::timeout(Duration::from_secs(10), prove(&service, &mut socket)).await {
+        match tokio::time::timeout(Duration::from_secs(10), prove(&service, &mut wire)).await {
             Ok(Ok(proved)) => proved,
             Ok(Err(end)) => return tracing::warn!(%end, "an agent link was refused"),
             Err(_) => return tracing::warn!("an agent link was refused: no proof in time"),
         };
-    drop(place);
+    wire.is_proved();
     let (orders, queue) = mpsc::channel(QUEUE);
     let link = Arc::new(Link {
         agent: AgentId(agent.id),
@@ -217,7 +252,7 @@ pub async fn serve(service: Arc<Service>, mut socket: WebSocket, place: OwnedSem
     });
     let directory = DirectoryId(agent.directory);
     service.links.add(directory, &link);
-    let end = talk(&service, &agent, &link, &session, socket, queue).await;
+    let end = talk(&service, &agent, &link, &session, wire, queue).await;
     service.links.remove(directory, &link);
     if service.links.is_ready(directory) {
         // What this one was given another one finishes: it looks first, and its write is fenced.
@@ -237,11 +272,8 @@ pub async fn serve(service: Arc<Service>, mut socket: WebSocket, place: OwnedSem
 }
 
 /// Both ends prove their keys on fresh nonces.
-async fn prove(
-    service: &Service,
-    socket: &mut WebSocket,
-) -> Result<(AgentRow, LinkSession), LinkEnd> {
-    let hello: Hello = receive(socket).await?;
+async fn prove(service: &Service, wire: &mut Wire) -> Result<(AgentRow, LinkSession), LinkEnd> {
+    let hello: Hello = receive(wire).await?;
     if hello.version != protocol::VERSION || hello.nonce.0.len() != 32 {
         return Err(LinkEnd::Stranger);
     }
@@ -259,8 +291,8 @@ async fn prove(
     let unix_millis = service.now().unix_millis();
     let signature = service.keys.link_key().sign(&session.service_proof(unix_millis));
     let signature = Bytes(signature.to_bytes().to_vec());
-    send(socket, &Welcome { nonce, unix_millis, signature }).await?;
-    let proof: Proof = receive(socket).await?;
+    send(wire, &Welcome { nonce, unix_millis, signature }).await?;
+    let proof: Proof = receive(wire).await?;
     let signature = proof.signature.array::<64>().ok_or(LinkEnd::NotProved)?;
     identity_key(&agent)?
         .verify_strict(&session.agent_proof(), &Signature::from_bytes(&signature))
@@ -309,31 +341,34 @@ async fn talk(
     agent: &AgentRow,
     link: &Arc<Link>,
     session: &LinkSession,
-    socket: WebSocket,
+    mut wire: Wire,
     mut queue: mpsc::Receiver<Order>,
 ) -> LinkEnd {
-    let (mut out, mut incoming) = socket.split();
     let key = match identity_key(agent) {
         Ok(key) => key,
         Err(end) => return end,
     };
     let mut sent = 0;
     let mut received = 0;
-    let silence = Duration::from_micros(u64::try_from(Times::AGENT_GONE.0).unwrap_or(0));
+    let mut silence = Silence::since(Instant::now());
+    let mut look = interval_at(Instant::now() + LOOK, LOOK);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             order = queue.recv() => {
                 let Some(order) = order else { return LinkEnd::Gone };
-                if send_order(service, &mut out, &order, sent, session).await.is_err() {
-                    return LinkEnd::Gone;
+                if let Err(end) = send_order(service, &mut wire, &order, sent, session).await {
+                    return end;
                 }
                 sent += 1;
+                silence.asked(Instant::now());
             }
-            frame = tokio::time::timeout(silence, incoming.next()) => {
-                let text = match frame {
-                    Ok(Some(Ok(Message::Text(text)))) => text,
-                    Ok(Some(Ok(Message::Ping(_) | Message::Pong(_)))) => continue,
-                    _ => return LinkEnd::Gone,
+            came = wire.next() => {
+                silence = Silence::since(Instant::now());
+                let text = match came {
+                    Ok(Came::Text(text)) => text,
+                    Ok(Came::Life) => continue,
+                    Err(end) => return end,
                 };
                 let Ok(frame) = serde_json::from_str::<SignedFrame>(&text) else {
                     return LinkEnd::Unreadable;
@@ -346,13 +381,49 @@ async fn talk(
                     return end;
                 }
             }
+            _ = look.tick() => {
+                if !may_stay(service, agent).await {
+                    return LinkEnd::Stranger;
+                }
+            }
+            () = tokio::time::sleep_until(silence.ends_at()) => return LinkEnd::Gone,
         }
     }
 }
 
+/// How long an agent may say nothing: on a quiet link it pings as seldom as the network allows,
+/// and as soon as something is asked of it it says that it is alive every half minute.
+struct Silence {
+    heard: Instant,
+    asked: Option<Instant>,
+}
+
+impl Silence {
+    fn since(heard: Instant) -> Self {
+        Self { heard, asked: None }
+    }
+
+    fn asked(&mut self, now: Instant) {
+        self.asked.get_or_insert(now);
+    }
+
+    fn ends_at(&self) -> Instant {
+        let span = |span: Span| Duration::from_micros(u64::try_from(span.0).unwrap_or(0));
+        let quiet = self.heard + span(Times::AGENT_QUIET);
+        self.asked.map_or(quiet, |asked| quiet.min(asked + span(Times::AGENT_GONE)))
+    }
+}
+
+/// Whether the agent is still one of ours. A database that answers nobody removes nobody.
+async fn may_stay(service: &Service, agent: &AgentRow) -> bool {
+    let id = agent.id;
+    let read = service.store.read(move |mut tx| Box::pin(async move { tx.agent(id).await }));
+    !matches!(read.await, Ok(row) if row.as_ref().is_none_or(|row| row.revoked))
+}
+
 async fn send_order(
     service: &Service,
-    out: &mut SplitSink<WebSocket, Message>,
+    wire: &mut Wire,
     order: &Order,
     number: u64,
     session: &LinkSession,
@@ -360,11 +431,7 @@ async fn send_order(
     let key = service.keys.link_key();
     let frame = SignedFrame::sign(order, number, Direction::ToAgent, session, &key)
         .map_err(|_| LinkEnd::Unreadable)?;
-    let text = serde_json::to_string(&frame).map_err(|_| LinkEnd::Unreadable)?;
-    match tokio::time::timeout(PATIENCE, out.send(Message::Text(text.into()))).await {
-        Ok(sent) => sent.map_err(|_| LinkEnd::Gone),
-        Err(_) => Err(LinkEnd::Gone),
-    }
+    send(wire, &frame).await
 }
 
 async fn take_in(
@@ -540,16 +607,14 @@ async fn hand_over_again(service: &Arc<Service>, directory: DirectoryId) -> Resu
     Ok(())
 }
 
-async fn receive<T: DeserializeOwned>(socket: &mut WebSocket) -> Result<T, LinkEnd> {
-    match socket.recv().await {
-        Some(Ok(Message::Text(text))) => {
-            serde_json::from_str(&text).map_err(|_| LinkEnd::Unreadable)
+async fn receive<T: DeserializeOwned>(wire: &mut Wire) -> Result<T, LinkEnd> {
+    loop {
+        if let Came::Text(text) = wire.next().await? {
+            return serde_json::from_str(&text).map_err(|_| LinkEnd::Unreadable);
         }
-        _ => Err(LinkEnd::Gone),
     }
 }
 
-async fn send<T: Serialize>(socket: &mut WebSocket, message: &T) -> Result<(), LinkEnd> {
-    let text = serde_json::to_string(message).map_err(|_| LinkEnd::Unreadable)?;
-    socket.send(Message::Text(text.into())).await.map_err(|_| LinkEnd::Gone)
+async fn send<T: Serialize>(wire: &mut Wire, message: &T) -> Result<(), LinkEnd> {
+    wire.send(serde_json::to_string(message).map_err(|_| LinkEnd::Unreadable)?).await
 }

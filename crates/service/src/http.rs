@@ -40,6 +40,7 @@ struct Api;
 pub fn router(service: &Arc<Service>) -> Router {
     let (api, _) = api().split_for_parts();
     api.merge(agents::link::route())
+        .merge(agents::polling::route())
         .fallback(portal::page)
         .method_not_allowed_fallback(answer::method_not_allowed)
         .layer(DefaultBodyLimit::max(MAX_BODY))

@@ -1,7 +1,6 @@
 //! The opening of a link: HTTP upgrade to a WebSocket, then the mutual proof on fresh nonces.
 
 use ed25519_dalek::{Signature, Signer as _};
-use futures_util::{SinkExt, StreamExt};
 use protocol::{
     VERSION,
     agent::{Hello, LinkSession, Proof, Welcome},
@@ -11,21 +10,19 @@ use rand::CryptoRng;
 use reqwest::{StatusCode, Upgraded, header};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::time::Instant;
-use tokio_tungstenite::tungstenite::{
-    Message,
-    handshake::{client::generate_key, derive_accept_key},
-};
+use tokio_tungstenite::tungstenite::handshake::{client::generate_key, derive_accept_key};
 
-use super::{Ends, Link, LinkError, ServiceTime, Socket};
-use crate::enrolment::chain;
+use super::{Ends, Link, LinkError, ServiceTime, wire::Wire};
+use crate::way::Way;
 
 /// The name of this protocol in the upgrade.
 const SUBPROTOCOL: &str = "regain.agent.1";
 
 /// Asks the service for a WebSocket and checks that it gave one.
-pub(crate) async fn upgrade(client: &reqwest::Client, origin: &str) -> Result<Upgraded, LinkError> {
+pub(super) async fn upgrade(way: &Way, origin: &str) -> Result<Upgraded, LinkError> {
     let key = generate_key();
-    let answer = client
+    let answer = way
+        .client()
         .get(format!("{origin}/api/v1/agents/link"))
         .header(header::CONNECTION, "Upgrade")
         .header(header::UPGRADE, "websocket")
@@ -34,23 +31,23 @@ pub(crate) async fn upgrade(client: &reqwest::Client, origin: &str) -> Result<Up
         .header(header::SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL)
         .send()
         .await
-        .map_err(|error| LinkError::Unreachable(chain(&error)))?;
+        .map_err(|error| LinkError::NoWay(way.words(&error)))?;
     if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
         return Err(LinkError::Refused(answer.status().as_u16()));
     }
     let says = |name, value: &str| answer.headers().get(name).is_some_and(|said| said == value);
     if !says(header::SEC_WEBSOCKET_ACCEPT, &derive_accept_key(key.as_bytes())) {
-        return Err(LinkError::Protocol("no WebSocket"));
+        return Err(LinkError::Cut("what was to become a WebSocket is none".to_owned()));
     }
     if !says(header::SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL) {
         return Err(LinkError::Protocol("another protocol in the WebSocket"));
     }
-    answer.upgrade().await.map_err(|error| LinkError::Unreachable(chain(&error)))
+    answer.upgrade().await.map_err(|error| LinkError::NoWay(way.words(&error)))
 }
 
 /// Proves both ends: the service first, so that a stranger learns nothing but our id.
 pub(super) async fn prove(
-    mut socket: Socket,
+    mut wire: Wire,
     ends: &Ends<'_>,
     rng: &mut (impl CryptoRng + Send),
 ) -> Result<Link, LinkError> {
@@ -59,8 +56,8 @@ pub(super) async fn prove(
     let hello = Hello { version: VERSION, agent: ends.agent, nonce: Bytes(nonce) };
     // The service reads its clock after this moment: a slow way makes orders end early, not late.
     let at = Instant::now();
-    say(&mut socket, &hello).await?;
-    let welcome: Welcome = hear(&mut socket).await?;
+    say(&mut wire, &hello).await?;
+    let welcome: Welcome = hear(&mut wire).await?;
     if welcome.nonce.0.len() != 32 {
         return Err(LinkError::Protocol("a nonce of another length"));
     }
@@ -71,9 +68,9 @@ pub(super) async fn prove(
         .verify_strict(&proof, &Signature::from_bytes(&signature))
         .map_err(|_| LinkError::WrongKey)?;
     let signature = ends.identity.sign(&session.agent_proof());
-    say(&mut socket, &Proof { signature: Bytes(signature.to_bytes().to_vec()) }).await?;
+    say(&mut wire, &Proof { signature: Bytes(signature.to_bytes().to_vec()) }).await?;
     Ok(Link {
-        socket,
+        wire,
         session,
         identity: ends.identity.clone(),
         link_key: ends.link_key,
@@ -83,27 +80,13 @@ pub(super) async fn prove(
     })
 }
 
-async fn say(socket: &mut Socket, message: &impl Serialize) -> Result<(), LinkError> {
+async fn say(wire: &mut Wire, message: &impl Serialize) -> Result<(), LinkError> {
     let text = serde_json::to_string(message)
         .map_err(|_| LinkError::Protocol("a message without a JSON form"))?;
-    let sent = socket.send(Message::Text(text.into())).await;
-    sent.map_err(|error| LinkError::Unreachable(error.to_string()))
+    wire.send(text).await
 }
 
-async fn hear<T: DeserializeOwned>(socket: &mut Socket) -> Result<T, LinkError> {
-    loop {
-        match socket.next().await {
-            Some(Ok(Message::Text(text))) => {
-                return serde_json::from_str(&text)
-                    .map_err(|_| LinkError::Protocol("another first frame"));
-            }
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-            Some(Ok(Message::Binary(_) | Message::Frame(_))) => {
-                return Err(LinkError::Protocol("a frame that is no text"));
-            }
-            // A service that does not know this agent, or its version, closes without a word.
-            Some(Ok(Message::Close(_))) | None => return Err(LinkError::Closed),
-            Some(Err(error)) => return Err(LinkError::Unreachable(error.to_string())),
-        }
-    }
+async fn hear<T: DeserializeOwned>(wire: &mut Wire) -> Result<T, LinkError> {
+    let text = wire.next_text().await?;
+    serde_json::from_str(&text).map_err(|_| LinkError::Protocol("another first frame"))
 }

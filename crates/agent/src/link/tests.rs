@@ -18,7 +18,9 @@ use tokio_tungstenite::{
 use uuid::Uuid;
 
 use super::*;
-use crate::enrolment::client;
+use crate::config::Config;
+use futures_util::{SinkExt as _, StreamExt as _};
+use tokio_tungstenite::tungstenite::Message;
 
 const AGENT: AgentId = AgentId(Uuid::from_u128(5));
 
@@ -128,13 +130,37 @@ impl Peer for Taken {
     fn heartbeat(&self) -> Vec<Report> {
         Vec::new()
     }
+
+    fn news(&self) -> Vec<Report> {
+        Vec::new()
+    }
 }
 
 async fn open(origin: &str) -> Result<Link, LinkError> {
+    open_through(&config(""), origin).await
+}
+
+async fn open_through(config: &Config, origin: &str) -> Result<Link, LinkError> {
     let identity = agent_key();
     let ends = Ends { agent: AGENT, identity: &identity, link_key: service_key().verifying_key() };
     let mut rng = StdRng::seed_from_u64(3);
-    Link::open(&client(None).unwrap(), origin, &ends, &mut rng).await
+    Link::open(&Way::new(config).unwrap(), origin, &ends, &mut rng).await
+}
+
+/// The least that a configuration must say, and `more`.
+fn config(more: &str) -> Config {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("agent.toml");
+    let password = folder.path().join("password");
+    std::fs::write(&password, "unused").unwrap();
+    let text = format!(
+        "[agent]\nname = \"lab\"\ndata_dir = \"x\"\n[active_directory]\n\
+         controllers = [\"ldaps://dc1\"]\naccount = \"svc\"\npassword_file = \"{}\"\n\
+         subtrees = [\"OU=People,DC=x\"]\n{more}",
+        password.display()
+    );
+    std::fs::write(&file, text).unwrap();
+    Config::load(&file, &[]).unwrap()
 }
 
 /// Serves a link while `service` plays its part; the orders taken and why the link ended.
@@ -145,7 +171,11 @@ async fn play<F: Future<Output = ()>>(
     let taken = Taken::default();
     let agent = async {
         let (_reports, mut waiting) = mpsc::channel(1);
-        open(&listening.origin).await.unwrap().serve(&taken, &mut waiting).await
+        open(&listening.origin)
+            .await
+            .unwrap()
+            .serve(&taken, &mut waiting, &mut KeepAlive::default(), None)
+            .await
     };
     let service = async { service(listening.link(service_key()).await).await };
     let (error, ()) = tokio::join!(agent, service);
@@ -160,7 +190,7 @@ async fn both_ends_prove_themselves_and_frames_go_both_ways() {
     let agent = async {
         let link = open(&listening.origin).await.unwrap();
         assert!(link.service_time.unix_millis() >= 1_800_000_000_000);
-        link.serve(&taken, &mut waiting).await
+        link.serve(&taken, &mut waiting, &mut KeepAlive::default(), None).await
     };
     let service = async {
         let mut end = listening.link(service_key()).await;

@@ -9,7 +9,12 @@ use axum::{
     routing::any,
 };
 
-use crate::{agents, flow::Refused, http::extract::OfTenant, service::Service};
+use crate::{
+    agents::{self, Wire},
+    flow::Refused,
+    http::extract::OfTenant,
+    service::Service,
+};
 
 /// The name of the protocol spoken on the link.
 const PROTOCOL: &str = "regain.agent.1";
@@ -30,5 +35,7 @@ async fn upgrade(
         .protocols([PROTOCOL])
         .max_frame_size(protocol::agent::MAX_FRAME)
         .max_message_size(protocol::agent::MAX_FRAME)
-        .on_upgrade(move |socket| agents::serve(service, socket, place)))
+        .on_upgrade(move |socket| {
+            agents::serve(service, Wire::Socket(Box::new(socket), Some(place)))
+        }))
 }
