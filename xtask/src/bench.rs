@@ -16,7 +16,7 @@ pub(crate) fn run(setup: &Setup<'_>, only: Option<&str>) -> Result<()> {
          About 8 minutes, and 20 more the first time, for compiling. Leave the machine alone \
          meanwhile.");
     setup.run(&Needs::everything())?;
-    compile(setup.children)?;
+    compile(setup.children, only)?;
     say_heading("Measuring (about 8 minutes)");
     let built = |below: &str| repository::target().join(below);
     let mut driver = Children::command(built("release/examples/bench"));
@@ -42,7 +42,8 @@ pub(crate) fn run(setup: &Setup<'_>, only: Option<&str>) -> Result<()> {
     Ok(())
 }
 
-fn compile(children: &Children) -> Result<()> {
+fn compile(children: &Children, only: Option<&str>) -> Result<()> {
+    let looks_at_app = only.is_none_or(|part| matches!(part, "app" | "sizes"));
     let builds: [(&str, &[&str]); 3] = [
         (
             "Compiling service and agent (about 5 minutes the first time)",
@@ -58,6 +59,9 @@ fn compile(children: &Children) -> Result<()> {
         ),
     ];
     for (heading, arguments) in builds {
+        if arguments.contains(&"app") && !looks_at_app {
+            continue;
+        }
         let watch = Watch::start();
         say_heading(heading);
         let mut build = Children::command(repository::cargo());
