@@ -56,6 +56,16 @@ pub enum Event {
     /// A frame on a proven link did not prove itself: edited, repeated, dropped or swapped on
     /// the way. Nothing in it was acted on.
     AgentFrameRefused,
+    /// An agent says that it begins nothing new.
+    AgentStopped,
+    /// An agent goes on.
+    AgentGoesOn,
+    /// No agent of a directory was there for some minutes.
+    NoAgentLeft,
+    /// One is there again.
+    AgentBack,
+    /// An administrator said whom alerts go to.
+    AlertsSet,
 }
 
 impl Event {
@@ -85,6 +95,11 @@ impl Event {
         Self::WriteBackOn,
         Self::WriteBackOff,
         Self::AgentFrameRefused,
+        Self::AgentStopped,
+        Self::AgentGoesOn,
+        Self::NoAgentLeft,
+        Self::AgentBack,
+        Self::AlertsSet,
     ];
 
     /// Its stable name.
@@ -114,6 +129,11 @@ impl Event {
             Self::WriteBackOn => "write-back-on",
             Self::WriteBackOff => "write-back-off",
             Self::AgentFrameRefused => "agent-frame-refused",
+            Self::AgentStopped => "agent-stopped",
+            Self::AgentGoesOn => "agent-goes-on",
+            Self::NoAgentLeft => "no-agent-left",
+            Self::AgentBack => "agent-back",
+            Self::AlertsSet => "alerts-set",
         }
     }
 }

@@ -6,7 +6,9 @@
 //! Start reading at [`http`] (a call comes in), then [`flow`] (what it does) and [`directories`]
 //! (how the directory is changed).
 
+mod agent_state;
 pub mod agents;
+pub mod alerts;
 pub mod audit;
 pub mod cli;
 pub mod clock;

@@ -6,6 +6,7 @@
 
 mod account;
 mod agent;
+mod alert;
 mod audit;
 mod code;
 mod embedded;
@@ -17,7 +18,8 @@ mod tenant;
 mod writer;
 
 pub use account::{AccountRow, NewAccount, canonical_name};
-pub use agent::{AgentRow, NewAgent};
+pub use agent::{AgentHealth, AgentRow, NewAgent};
+pub use alert::{AlertRow, AlertSettings};
 pub use audit::{AuditEvent, AuditRow};
 pub use code::CodeRowRecord;
 pub use embedded::EmbeddedRow;
