@@ -29,7 +29,9 @@ use std::{
 };
 
 use password::{NewPassword, PasswordRefusal, PasswordRules};
-use protocol::directory::{AccountRecord, AccountStatus, ExternalId, Fence, NotDone, Outcome};
+use protocol::directory::{
+    AccountRecord, AccountStatus, ExternalId, Fence, NotDone, Outcome, OwnAccount,
+};
 use zeroize::Zeroizing;
 
 use self::{
@@ -44,7 +46,10 @@ use self::{
 use crate::Directory;
 
 pub use self::{
-    examination::{DomainExamination, Examination, Right, SubtreeExamination},
+    examination::{
+        AccountExamination, ControllerExamination, DomainExamination, Examination, Place, Reached,
+        Right, SubtreeExamination,
+    },
     forests::Forests,
     refusal::{BindRefusal, Fault},
     trust::Trust,
@@ -112,6 +117,7 @@ pub enum SettingsError {
 /// The driver.
 pub struct ActiveDirectory {
     controllers: Controllers,
+    login: Arc<Login>,
     email_attribute: String,
     now: Arc<dyn Fn() -> i64 + Send + Sync>,
     /// Resets whose password was tried once and not accepted: never tried again, so that
@@ -152,6 +158,7 @@ impl ActiveDirectory {
         };
         Ok(Self {
             controllers: Controllers::new(configured, preferred),
+            login,
             email_attribute: settings.email_attribute,
             now: settings.now,
             disproved: Mutex::default(),
@@ -440,6 +447,22 @@ impl Directory for ActiveDirectory {
 
     async fn is_reachable(&self) -> bool {
         self.controllers.probe().await
+    }
+
+    fn own_account(&self) -> Option<OwnAccount> {
+        self.login.refusal().map(|refusal| match refusal {
+            BindRefusal::Locked => OwnAccount::Locked,
+            BindRefusal::WrongPassword
+            | BindRefusal::Disabled
+            | BindRefusal::AccountExpired
+            | BindRefusal::PasswordExpired
+            | BindRefusal::MustChange
+            | BindRefusal::Other => OwnAccount::Refused,
+        })
+    }
+
+    fn try_own_account_again(&self) {
+        self.login.try_again();
     }
 }
 

@@ -11,7 +11,9 @@ pub mod active_directory;
 use std::future::Future;
 
 use password::NewPassword;
-use protocol::directory::{AccountRecord, AccountStatus, ExternalId, Fence, NotDone, Outcome};
+use protocol::directory::{
+    AccountRecord, AccountStatus, ExternalId, Fence, NotDone, Outcome, OwnAccount,
+};
 
 /// A directory whose accounts can be read, unlocked and given new passwords.
 ///
@@ -81,4 +83,13 @@ pub trait Directory: Send + Sync {
     fn is_reachable(&self) -> impl Future<Output = bool> + Send {
         async { true }
     }
+
+    /// Why the directory does not let our own account in, as far as it said so. It is then
+    /// asked only now and then, so that we do not lock the account ourselves.
+    fn own_account(&self) -> Option<OwnAccount> {
+        None
+    }
+
+    /// An administrator says that our own account may be tried again.
+    fn try_own_account_again(&self) {}
 }
