@@ -32,7 +32,7 @@ use std::{
 };
 
 use password::{NewPassword, PasswordRefusal, PasswordRules};
-use protocol::directory::{AccountStatus, ExternalId, Fence, NotDone, Outcome};
+use protocol::directory::{AccountStatus, ExternalId, Fence, NotDone, Outcome, OwnAccount};
 use tokio::sync::mpsc;
 use zeroize::Zeroizing;
 
@@ -48,7 +48,10 @@ use self::{
 use crate::{Cookie, Directory, Page, Reading as AccountsReading};
 
 pub use self::{
-    examination::{DomainExamination, Examination, Right, SubtreeExamination},
+    examination::{
+        AccountExamination, ControllerExamination, DomainExamination, Examination, Place, Reached,
+        Right, SubtreeExamination,
+    },
     forests::Forests,
     refusal::{BindRefusal, Fault},
     trust::Trust,
@@ -143,6 +146,7 @@ pub enum SettingsError {
 /// The driver.
 pub struct ActiveDirectory {
     controllers: Controllers,
+    login: Arc<Login>,
     attributes: Attributes,
     groups: Vec<String>,
     now: Arc<dyn Fn() -> i64 + Send + Sync>,
@@ -184,6 +188,7 @@ impl ActiveDirectory {
         };
         Ok(Self {
             controllers: Controllers::new(configured, preferred),
+            login,
             attributes: settings.attributes,
             groups: settings.groups,
             now: settings.now,
@@ -475,6 +480,22 @@ impl Directory for ActiveDirectory {
 
     async fn is_reachable(&self) -> bool {
         self.controllers.probe().await
+    }
+
+    fn own_account(&self) -> Option<OwnAccount> {
+        self.login.refusal().map(|refusal| match refusal {
+            BindRefusal::Locked => OwnAccount::Locked,
+            BindRefusal::WrongPassword
+            | BindRefusal::Disabled
+            | BindRefusal::AccountExpired
+            | BindRefusal::PasswordExpired
+            | BindRefusal::MustChange
+            | BindRefusal::Other => OwnAccount::Refused,
+        })
+    }
+
+    fn try_own_account_again(&self) {
+        self.login.try_again();
     }
 }
 

@@ -14,7 +14,8 @@ use std::{
     process::Command,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::{
     ldap::{Bind, Credentials, Ldap, unicode_pwd},
@@ -321,6 +322,66 @@ impl Samba {
         self.grant(dn, &format!("(A;CI;RPLCLORC;;;{sid})"))
     }
 
+    /// Adds an organizational unit.
+    ///
+    /// # Errors
+    /// When the domain refuses.
+    pub fn add_unit(&self, dn: &str) -> Result<()> {
+        self.change(&format!("dn: {dn}\nchangetype: add\nobjectClass: organizationalUnit\n"))
+    }
+
+    /// Switches inheritance off on an object, as an administrator's mouse does: what came from
+    /// above is gone.
+    ///
+    /// # Errors
+    /// When the domain refuses.
+    pub fn switch_inheritance_off(&self, dn: &str) -> Result<()> {
+        self.set_inheritance(dn, false)
+    }
+
+    /// Lets an object inherit again.
+    ///
+    /// # Errors
+    /// When the domain refuses.
+    pub fn switch_inheritance_on(&self, dn: &str) -> Result<()> {
+        self.set_inheritance(dn, true)
+    }
+
+    fn set_inheritance(&self, dn: &str, on: bool) -> Result<()> {
+        /// SE_DACL_PROTECTED, in the second byte of the control word.
+        const PROTECTED: u8 = 0x10;
+        let found = self.ldap.read(ADMIN, dn, &["nTSecurityDescriptor"])?;
+        let mut found = found.into_iter().filter(|(name, _)| name == "nTSecurityDescriptor");
+        let (_, text) = found.next().context("no security descriptor")?;
+        let mut descriptor = STANDARD.decode(text)?;
+        let control = descriptor.get_mut(3).context("a torn descriptor")?;
+        *control = if on { *control & !PROTECTED } else { *control | PROTECTED };
+        forget_inherited(&mut descriptor).context("a torn descriptor")?;
+        self.change(&format!(
+            "dn: {dn}\nchangetype: modify\nreplace: nTSecurityDescriptor\n\
+             nTSecurityDescriptor:: {}\n",
+            STANDARD.encode(descriptor)
+        ))
+    }
+
+    /// Runs a command line of `samba-tool` as the domain's administrator, as somebody does who
+    /// copies it from a terminal.
+    ///
+    /// # Errors
+    /// When it is no such line, or the domain refuses.
+    pub fn paste(&self, line: &str) -> Result<String> {
+        ensure!(line.starts_with("samba-tool "), "not for Samba: {line}");
+        let url = format!("ldap://{}", self.address.ip);
+        let user = format!("Administrator%{ADMIN_PASSWORD}");
+        let configuration = self.folder.join("smb.conf");
+        run(Command::new("sh")
+            .arg("-c")
+            .arg(format!("{line} --URL=\"$1\" --user=\"$2\" -s \"$3\""))
+            .args(["paste", &url, &user])
+            .arg(configuration)
+            .env("PYTHONDONTWRITEBYTECODE", "1"))
+    }
+
     fn grant(&self, dn: &str, rights: &str) -> Result<()> {
         // Over LDAP: writing the database file under a running server is not safe.
         run(self
@@ -344,6 +405,27 @@ impl Samba {
     fn tool(&self, arguments: &[&str]) -> Command {
         samba_tool(arguments, &self.folder.join("smb.conf"))
     }
+}
+
+/// Takes the entries that came from above out of a descriptor's access list (MS-DTYP 2.4).
+fn forget_inherited(descriptor: &mut [u8]) -> Option<()> {
+    const INHERITED: u8 = 0x10;
+    let number = |bytes: &[u8]| bytes.iter().rev().fold(0, |sum, &b| sum << 8 | usize::from(b));
+    let list = number(descriptor.get(16..20)?);
+    let count = number(descriptor.get(list + 4..list + 6)?);
+    let (mut from, mut kept, mut to) = (list + 8, 0_u16, list + 8);
+    for _ in 0..count {
+        let size = number(descriptor.get(from + 2..from + 4)?);
+        if descriptor.get(from + 1)? & INHERITED == 0 {
+            descriptor.copy_within(from..from + size, to);
+            (kept, to) = (kept + 1, to + size);
+        }
+        from += size;
+    }
+    let size = u16::try_from(to - list).ok()?;
+    descriptor.get_mut(list + 2..list + 4)?.copy_from_slice(&size.to_le_bytes());
+    descriptor.get_mut(list + 4..list + 6)?.copy_from_slice(&kept.to_le_bytes());
+    Some(())
 }
 
 const ADMIN: Credentials<'static> = Credentials {
