@@ -1,6 +1,7 @@
 //! The event log: what an administrator reads to know what the agent did and what it needs.
 //! Each event of the one table (`events`) goes to every sink. On Linux: the journal where there
-//! is one, and a JSON file of bounded size; the agent's own log has them in any case.
+//! is one; on Windows: its event log; everywhere a JSON file of bounded size. The agent's own log
+//! has them in any case.
 //!
 //! Details are made of a few kinds of facts only: nothing here can hold a password, a code or a
 //! token.
@@ -8,6 +9,8 @@
 mod file;
 #[cfg(target_os = "linux")]
 mod journald;
+#[cfg(windows)]
+mod windows;
 
 use std::{fmt::Display, sync::Arc};
 
@@ -19,12 +22,14 @@ use protocol::{
 pub use self::file::JsonFile;
 #[cfg(target_os = "linux")]
 pub use self::journald::Journald;
+#[cfg(windows)]
+pub use self::windows::WindowsEvents;
 use crate::{
     clock::Clock,
     events::{Event, Level},
 };
 
-/// Where events go. The Windows event log is one more of these, written through `os-windows`.
+/// Where events go.
 pub trait Sink: Send + Sync {
     /// Writes one. Must not block for long, and has nobody to tell of its own troubles but the
     /// agent's log.

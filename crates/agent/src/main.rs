@@ -20,6 +20,8 @@ use rand::{
 };
 #[cfg(target_os = "linux")]
 use regain_agent::event_log::Journald;
+#[cfg(windows)]
+use regain_agent::event_log::WindowsEvents;
 use regain_agent::{
     Agent, AgentError,
     clock::Clock,
@@ -357,7 +359,7 @@ async fn run(config: &Config, stop: impl Future<Output = ()>) -> Result<ExitCode
     Ok(ExitCode::SUCCESS)
 }
 
-/// Where events go on this machine. The Windows event log is one more sink, here.
+/// Where events go on this machine.
 fn events(config: &Config) -> EventLog {
     let file = config.log.event_file.clone();
     let file = file.unwrap_or_else(|| config.agent.data_dir.join("events.jsonl"));
@@ -374,6 +376,10 @@ fn journal() -> Vec<Box<dyn Sink>> {
     #[cfg(target_os = "linux")]
     if let Some(journal) = Journald::open() {
         return vec![Box::new(journal)];
+    }
+    #[cfg(windows)]
+    if let Some(log) = WindowsEvents::open() {
+        return vec![Box::new(log)];
     }
     Vec::new()
 }

@@ -3,27 +3,24 @@
 //! It runs under a virtual account (`NT SERVICE\regain-agent`) or a group managed service
 //! account. Its files are open to the service's own identifier, whichever account that is.
 
-use std::{ffi::OsString, io, path::PathBuf, process::ExitCode};
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context as _, Result};
 use clap::Subcommand;
 use os_windows::{
-    event_log::{self, EventLog, Level},
+    event_log,
     service::{self, Definition, Stop},
 };
 use regain_agent::{
     config::Config,
+    events::SOURCE,
     private::{SERVICE, restrict},
 };
 use tokio::sync::oneshot;
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
 
-use crate::{Common, run, runtime, say, start_log};
+use crate::{Common, run, runtime, say, start_log, unreadable};
 
-/// Where administrators find its events.
-const SOURCE: &str = "Regain Agent";
-/// The event of an agent that does not start.
-const NOT_STARTED: u16 = 33_000;
 /// Days that the log is kept.
 const LOG_FILES: usize = 14;
 
@@ -62,8 +59,8 @@ pub(crate) fn start(verb: ServiceVerb) -> Result<ExitCode> {
             service::run(SERVICE, move |stop| match serve(&common, stop) {
                 Ok(()) => true,
                 Err(error) => {
+                    // Whoever wrote the event of it knew less.
                     tracing::error!("{error:#}");
-                    tell(&format!("The agent does not run: {error:#}"));
                     false
                 }
             })?;
@@ -103,7 +100,7 @@ fn install(common: &Common, account: Option<OsString>) -> Result<()> {
 
 /// Is the agent until Windows says stop.
 fn serve(common: &Common, stop: Stop) -> Result<()> {
-    let config = Config::load(&common.config, &common.overrides)?;
+    let config = Config::load(&common.config, &common.overrides).inspect_err(unreadable)?;
     start_log(&config, log_file(&config)?)?;
     let (tell, told) = oneshot::channel();
     std::thread::spawn(move || {
@@ -127,13 +124,4 @@ fn log_file(config: &Config) -> Result<std::sync::Mutex<RollingFileAppender>> {
         .max_log_files(LOG_FILES)
         .build(&folder);
     Ok(std::sync::Mutex::new(appender.with_context(|| folder.display().to_string())?))
-}
-
-/// What the log file cannot say, because the configuration names it.
-fn tell(text: &str) {
-    let written: io::Result<()> =
-        EventLog::open(SOURCE).and_then(|log| log.write(Level::Error, NOT_STARTED, text));
-    if let Err(error) = written {
-        tracing::error!(%error, "the event log takes nothing");
-    }
 }
