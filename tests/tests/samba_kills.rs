@@ -7,15 +7,17 @@
 
 #[path = "../client/mod.rs"]
 mod client;
+#[path = "../client/patient.rs"]
+mod patient;
 
 use std::{collections::BTreeMap, fmt::Write as _, thread, time::Duration};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, bail};
+use patient::Patient;
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
-use serde_json::{Value, json};
 use tests::{
     harness::{organisation::Organisation, people::Person},
-    lab::{http::Http, service::SignIn, wait},
+    lab::{service::SignIn, wait},
 };
 
 /// The moments are drawn from about as long as an operation takes.
@@ -23,8 +25,6 @@ const OPERATION_MILLIS: u64 = 150;
 /// So many people at a time: what is not known at once is known half a minute later, and a
 /// recovery waits for five.
 const GROUP: usize = 20;
-/// How long an outcome may take: an agent trusts after 30 s that no write arrives any more.
-const SETTLED: Duration = Duration::from_secs(100);
 
 #[test]
 fn kills_at_any_moment_write_at_most_once_and_tell_the_truth() {
@@ -115,27 +115,19 @@ impl Shown {
 struct Struck {
     case: Case,
     person: Person,
-    client: Client,
+    client: Patient,
     before: Shown,
 }
 
 /// Lets a person prove who they are and ask, kills in the middle of it, and starts again.
 fn strike(organisation: &mut Organisation, person: &Person, case: Case) -> Result<Struck> {
     organisation.lock(person)?;
-    let mut client = Client::new(organisation.service.api(), case.number);
-    client.begin(&organisation.user_id(person))?;
-    let code = organisation.mailbox.wait_for_newest_code(person.email)?;
-    client.step("recovery/code", &json!({ "code": code }))?;
-    client.wait_for(&["choice"])?;
+    let mut client = Patient::new(organisation.service.api(), case.number);
+    let user_id = organisation.user_id(person);
+    client.prove(&user_id, || organisation.mailbox.wait_for_newest_code(person.email))?;
     let before = Shown::read(organisation, person)?;
-    let (path, body) = if case.act == "unlock" {
-        ("recovery/act", json!({ "act": "unlock" }))
-    } else {
-        client.step("recovery/act", &json!({ "act": "reset" }))?;
-        let view = client.wait_for(&["new-password"])?;
-        let sealed = client::seal(&view["stage"], &case.password())?;
-        ("recovery/password", json!({ "sealed": sealed }))
-    };
+    let password = case.password();
+    let (path, body) = client.last_call((case.act == "reset").then_some(&password))?;
     let stepped = thread::scope(|scope| {
         let call = scope.spawn(|| client.step(path, &body));
         // The drawn moment.
@@ -234,75 +226,4 @@ impl Table {
         );
         text
     }
-}
-
-/// A client that repeats each call with its key until it is answered.
-struct Client {
-    api: Http,
-    token: String,
-    number: usize,
-    calls: u32,
-}
-
-impl Client {
-    fn new(api: Http, number: usize) -> Self {
-        Self { api, token: String::new(), number, calls: 0 }
-    }
-
-    fn begin(&mut self, user_id: &str) -> Result<()> {
-        let api = self.api.clone();
-        let start = answered("the start", || api.get("/start", &[])?.success())?;
-        let body = client::beginning(&start, user_id)?;
-        self.step("recoveries", &body)
-    }
-
-    /// Repeats a call until it is answered; one that is refused for now is another call.
-    fn step(&mut self, path: &str, body: &Value) -> Result<()> {
-        let heard = wait::until(path, SETTLED, || {
-            self.calls += 1;
-            let key = format!("kills-{:06}-{:06}", self.number, self.calls);
-            let heard = answered(path, || {
-                let authorization = format!("Bearer {}", self.token);
-                let mut headers = vec![("idempotency-key", key.as_str())];
-                if !self.token.is_empty() {
-                    headers.push(("authorization", authorization.as_str()));
-                }
-                self.api.post(&format!("/{path}"), &headers, body)
-            })?;
-            if heard.status >= 500 {
-                return Ok(None);
-            }
-            heard.success().map(Some)
-        })?;
-        heard["token"].as_str().context("an answer without a token")?.clone_into(&mut self.token);
-        Ok(())
-    }
-
-    fn look(&self) -> Result<Value> {
-        let authorization = format!("Bearer {}", self.token);
-        let headers = [("authorization", authorization.as_str())];
-        answered("the view", || self.api.get("/recovery?wait_s=1", &headers)?.success())
-    }
-
-    fn wait_for(&self, stages: &[&str]) -> Result<Value> {
-        wait::until(&format!("{stages:?}"), SETTLED, || {
-            let view = self.look()?;
-            let stage = view["stage"]["name"].as_str().unwrap_or_default();
-            Ok(stages.contains(&stage).then_some(view))
-        })
-    }
-
-    /// What the page says in the end; "not known" only after all patience.
-    fn outcome(&self) -> Result<String> {
-        let certain = self.wait_for(&["done", "not-done"]);
-        let view = certain.or_else(|_| self.look())?;
-        let stage = view["stage"]["name"].as_str().context("a view without a stage")?;
-        ensure!(["done", "not-done", "not-known"].contains(&stage), "it ends at {stage}");
-        Ok(stage.to_owned())
-    }
-}
-
-/// Asks until something answers: what was killed comes up again.
-fn answered<T>(what: &str, mut ask: impl FnMut() -> Result<T>) -> Result<T> {
-    wait::until(what, wait::PATIENCE, || Ok(ask().ok()))
 }

@@ -71,7 +71,7 @@ impl Organisation {
     /// # Errors
     /// When a part does not start.
     pub fn active_directory(people: &[Person]) -> Result<Self> {
-        Self::beside(people, Agent::start)
+        Self::beside(people, |samba, code| Agent::start(samba, code))
     }
 
     /// The same, its agent a service of Windows.
@@ -79,16 +79,20 @@ impl Organisation {
     /// # Errors
     /// When a part does not start.
     pub fn active_directory_and_windows(people: &[Person]) -> Result<Self> {
-        Self::beside(people, Agent::start_on_windows)
+        Self::beside(people, |samba, code| Agent::start_on_windows(samba, code))
     }
 
-    fn beside(
+    /// One with a domain and whatever agent `start_agent` starts beside it, with a code.
+    ///
+    /// # Errors
+    /// When a part does not start.
+    pub fn beside(
         people: &[Person],
-        start_agent: impl FnOnce(&Samba, &str) -> Result<Agent>,
+        start_agent: impl FnOnce(&mut Samba, &str) -> Result<Agent>,
     ) -> Result<Self> {
         let mailbox = Mailbox::start()?;
         let service = Service::start(&mailbox)?;
-        let samba = Samba::start()?;
+        let mut samba = Samba::start()?;
         for person in people {
             samba.add(&Account {
                 name: person.name,
@@ -103,7 +107,7 @@ impl Organisation {
             }
         }
         let code = service.create_agent_directory(DIRECTORY)?;
-        let agent = start_agent(&samba, &code)?;
+        let agent = start_agent(&mut samba, &code)?;
         wait::until("the agent's first synchronisation", PATIENCE, || {
             let all = service.directories()?;
             let known = all.iter().find(|line| line.name == DIRECTORY);

@@ -111,6 +111,13 @@ impl Samba {
         self.process = None;
     }
 
+    /// Ends the controller without a word, as a power cut does.
+    pub fn kill_controller(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill();
+        }
+    }
+
     /// Where the controller is, as `ldaps://` address.
     pub fn url(&self) -> String {
         format!("ldaps://{}:636", self.address.ip)

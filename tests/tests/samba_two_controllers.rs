@@ -1,0 +1,130 @@
+//! Two controllers that do not replicate, as two do that are cut off from each other, and the one
+//! that is written to killed at a drawn moment of an operation. Whatever became of it is written
+//! on one of them, once, and what the page says is true there.
+//!
+//! `REGAIN_SEED` says from which number the moments are drawn (1).
+#![expect(clippy::print_stdout, reason = "what was seen is the result of a long run")]
+
+#[path = "../client/mod.rs"]
+mod client;
+#[path = "../client/patient.rs"]
+mod patient;
+
+use std::{thread, time::Duration};
+
+use anyhow::{Context as _, Result, ensure};
+use patient::Patient;
+use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
+use tests::{
+    harness::{organisation::Organisation, people::Person},
+    lab::{
+        agent::Agent,
+        samba::{Samba, join::Kind},
+    },
+};
+
+const PEOPLE: usize = 12;
+/// Longer than an operation takes, so that some are over before the controller ends.
+const MOMENTS_MILLIS: u64 = 120;
+
+#[test]
+fn what_is_told_is_true_on_the_controller_that_was_written_to() {
+    let seed = std::env::var("REGAIN_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
+    let people: Vec<Person> = (0..PEOPLE).map(person).collect();
+    let (mut organisation, other) = organisation(&people).unwrap();
+    let mut rng = StdRng::seed_from_u64(seed);
+    let mut told = Vec::new();
+    for (number, person) in people.iter().enumerate() {
+        let after = Duration::from_millis(rng.next_u64() % MOMENTS_MILLIS);
+        let outcome = strike(&mut organisation, &other, person, (number, after));
+        told.push(outcome.with_context(|| format!("{number} after {after:?}")).unwrap());
+    }
+    println!("{told:?}");
+    let certain = told.iter().filter(|outcome| outcome.as_str() != "not-known").count();
+    assert_eq!(certain, PEOPLE, "the controller was there again, and could be asked: {told:?}");
+}
+
+fn person(number: usize) -> Person {
+    let text = |text: String| -> &'static str { Box::leak(text.into_boxed_str()) };
+    Person {
+        name: text(format!("person.{number}")),
+        display_name: "Somebody Cut Off",
+        email: text(format!("person.{number}@mail.example")),
+        password: "Seven-otters-swim-1",
+        first_day: false,
+    }
+}
+
+/// An agent that knows both; the first is the PDC emulator.
+fn organisation(people: &[Person]) -> Result<(Organisation, Samba)> {
+    let mut other = None;
+    let organisation = Organisation::beside(people, |samba, code| {
+        samba.name_by_address()?;
+        let joined = samba.join(Kind::Writable)?;
+        let mut agent = Agent::enrol(samba, code)?;
+        let text = std::fs::read_to_string(agent.configuration())?;
+        let both = format!("'{}', '{}'", samba.url(), joined.url());
+        let one = format!("'{}'", samba.url());
+        std::fs::write(agent.configuration(), text.replacen(&one, &both, 1))?;
+        agent.start_again()?;
+        other = Some(joined);
+        Ok(agent)
+    })?;
+    Ok((organisation, other.context("no second controller")?))
+}
+
+/// What one controller shows of an account.
+#[derive(Debug, PartialEq, Eq)]
+struct Shown {
+    key_version: u32,
+    is_locked: bool,
+}
+
+impl Shown {
+    fn at(controller: &Samba, person: &Person) -> Result<Self> {
+        let key_version = controller.key_version(person.name)?;
+        Ok(Self { key_version, is_locked: controller.is_locked(person.name)? })
+    }
+}
+
+/// Even numbers unlock, odd ones set a password.
+fn strike(
+    organisation: &mut Organisation,
+    other: &Samba,
+    person: &Person,
+    (number, after): (usize, Duration),
+) -> Result<String> {
+    organisation.lock(person)?;
+    other.lock(person.name)?;
+    let mut client = Patient::new(organisation.service.api(), number);
+    let user_id = organisation.user_id(person);
+    client.prove(&user_id, || organisation.mailbox.wait_for_newest_code(person.email))?;
+    let first = &organisation.domain()?.samba;
+    let before = [Shown::at(first, person)?, Shown::at(other, person)?];
+    let password = (number % 2 == 1).then(|| format!("Green-lanterns-{number}"));
+    let (path, body) = client.last_call(password.as_deref())?;
+    thread::scope(|scope| -> Result<()> {
+        let call = scope.spawn(|| client.step(path, &body));
+        // The drawn moment.
+        thread::park_timeout(after);
+        let samba = &mut organisation.domain()?.samba;
+        samba.kill_controller();
+        let called = call.join().expect("the call");
+        samba.start_controller()?;
+        called
+    })?;
+    let told = client.outcome()?;
+    let first = &organisation.domain()?.samba;
+    let now = [Shown::at(first, person)?, Shown::at(other, person)?];
+    let written = before.iter().zip(&now).filter(|(before, now)| before != now).count();
+    ensure!(written <= 1, "written on both: {before:?}, {now:?}");
+    for (before, now) in before.iter().zip(&now) {
+        let writes = now.key_version - before.key_version;
+        ensure!(writes <= u32::from(password.is_some()), "written twice: {before:?}, {now:?}");
+    }
+    ensure!(
+        told == "not-known" || (told == "done") == (written == 1),
+        "{told}: {before:?}, {now:?}"
+    );
+    Ok(told)
+}
