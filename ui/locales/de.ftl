@@ -187,6 +187,7 @@ not-done-protected = Dieses Konto ist besonders geschützt. Nur eine Administrat
 not-done-no-account = Ihr Konto ist nicht mehr im Verzeichnis. Holen Sie Hilfe.
 not-done-no-right = Wir dürfen Ihr Konto nicht ändern. Holen Sie Hilfe: Die IT kann das richten.
 not-done-agent-limit = In dieser Stunde wurde zu vielen geholfen. Versuchen Sie es in etwa einer Stunde oder holen Sie Hilfe.
+not-done-switched-off = Änderungen an Konten sind gerade ausgeschaltet. Versuchen Sie es später oder holen Sie Hilfe.
 not-done-directory-unreachable = Das Verzeichnis der Firma antwortet nicht. Versuchen Sie es in ein paar Minuten.
 not-done-expired = Es hat zu lange gedauert, darum haben wir aufgehört. Versuchen Sie es noch einmal.
 not-done-not-opened = Bei uns hat sich etwas geändert. Versuchen Sie es noch einmal.
@@ -269,6 +270,7 @@ error-too-many = { $minutes ->
    *[other] Das war zu oft. Versuchen Sie es in etwa { $minutes } Minuten
 }
 error-directory-unavailable = Das Verzeichnis der Firma antwortet gerade nicht. Versuchen Sie es in ein paar Minuten
+error-recovery-paused = Das ist gerade angehalten. Versuchen Sie es später oder holen Sie Hilfe
 error-mail-unavailable = Wir können gerade keine Mail senden. Versuchen Sie es in ein paar Minuten
 error-unknown-host = Diese Adresse gehört nicht zu uns. Prüfen Sie die Adresse der Seite
 error-wrong-tenant = Diese App gehört zu einer anderen Firma. Holen Sie Hilfe

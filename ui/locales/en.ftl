@@ -188,6 +188,7 @@ not-done-protected = This account is specially protected. Only an administrator 
 not-done-no-account = Your account is not in the directory any more. Get help.
 not-done-no-right = We are not allowed to change your account. Get help: IT can mend this.
 not-done-agent-limit = Too many people were helped in this hour. Try again in about an hour, or get help.
+not-done-switched-off = Changing accounts is switched off right now. Try again later, or get help.
 not-done-directory-unreachable = The company directory does not answer. Try again in a few minutes.
 not-done-expired = It took too long, so we stopped. Try again.
 not-done-not-opened = Something changed on our side. Try again.
@@ -270,6 +271,7 @@ error-too-many = { $minutes ->
    *[other] That was too often. Try again in about { $minutes } minutes
 }
 error-directory-unavailable = The company directory does not answer now. Try again in a few minutes
+error-recovery-paused = This is paused right now. Try again later, or get help
 error-mail-unavailable = We cannot send mail right now. Try again in a few minutes
 error-unknown-host = This address is not one of ours. Check the address of this page
 error-wrong-tenant = This app belongs to another organisation. Get help

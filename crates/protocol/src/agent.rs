@@ -404,6 +404,56 @@ pub enum ChangeAct {
     },
 }
 
+/// How an agent is, for the administrator of the service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Health {
+    /// Why it begins nothing new, if it does not.
+    pub stopped: Option<Stopped>,
+    /// Changes that were begun, or told, and are not acknowledged yet.
+    pub waiting: u32,
+    /// What its clock shows, Unix milliseconds.
+    pub unix_millis: u64,
+    /// The version of its program, such as `0.1.0`; at most 32 characters.
+    pub software: String,
+}
+
+/// Why an agent begins nothing new. What it began before is finished all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stopped {
+    /// Past its own hourly limit: it waits for a release on its machine.
+    HourlyLimit,
+    /// The directory has locked its account: it waits before it tries again.
+    AccountLocked,
+    /// The directory refuses its account, for the password most likely: it waits before it
+    /// tries again.
+    AccountRefused,
+    /// Switched off on its machine.
+    SwitchedOff,
+}
+
+impl Stopped {
+    /// All of them.
+    pub const ALL: [Self; 4] =
+        [Self::HourlyLimit, Self::AccountLocked, Self::AccountRefused, Self::SwitchedOff];
+
+    /// Its stable code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::HourlyLimit => "hourly-limit",
+            Self::AccountLocked => "account-locked",
+            Self::AccountRefused => "account-refused",
+            Self::SwitchedOff => "switched-off",
+        }
+    }
+
+    /// The one with this code.
+    pub fn of_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|stopped| stopped.code() == code)
+    }
+}
+
 /// What an agent says.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "report", rename_all = "kebab-case")]
@@ -413,6 +463,8 @@ pub enum Report {
         /// Whether a controller answered the last time it was asked.
         directory_reachable: bool,
     },
+    /// How it is. Sent before each heartbeat, and at once when it stops or goes on.
+    Health(Health),
     /// Who may open new passwords. Sent after each connect and each change.
     Recipients(RecipientList),
     /// Answer to [`Order::Status`].

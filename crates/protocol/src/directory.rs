@@ -199,6 +199,15 @@ pub enum State {
     ReadOnly,
 }
 
+/// Why a directory does not let our own account in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OwnAccount {
+    /// It is locked.
+    Locked,
+    /// It is refused, for the password most likely.
+    Refused,
+}
+
 /// When a directory locks an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -258,6 +267,8 @@ pub enum NotDone {
     NoRight,
     /// The agent reached its own hourly limit.
     AgentLimit,
+    /// Changing the directory is switched off on the agent's machine.
+    SwitchedOff,
     /// No controller answered.
     DirectoryUnreachable,
     /// The order came too late, or the service gave it up.

@@ -81,6 +81,8 @@ problems! {
     TooMany = 429, "Too many requests. Try again later.";
     /// The directory cannot be reached now, so nothing was begun.
     DirectoryUnavailable = 503, "The directory cannot be reached now.";
+    /// The directory is there, but changing it is switched off or stopped.
+    RecoveryPaused = 503, "Changing accounts is paused now.";
     /// Mail cannot be sent now.
     MailUnavailable = 503, "Messages cannot be sent now.";
     /// The host name is not a tenant's.

@@ -86,6 +86,10 @@ impl Times {
     pub const STATUS: Span = Span::seconds(10);
     /// An agent that said nothing for so long is gone (three heartbeats).
     pub const AGENT_GONE: Span = Span::seconds(90);
+    /// Without any agent for so long, administrators are told.
+    pub const NO_AGENT: Span = Span::minutes(3);
+    /// A running service says so this often; one that did not for four times as long is not.
+    pub const ALIVE: Span = Span::seconds(30);
     /// An enrolment code is good for so long.
     pub const ENROLMENT: Span = Span::hours(1);
     /// An address that changed is no gate for so long (catalogue TEL-08).

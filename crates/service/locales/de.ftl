@@ -48,3 +48,28 @@ mail-address-changed-lead = Die Adresse, an die Codes für Ihr Konto { $user } g
 mail-address-changed-warn = Wissen Sie von dieser Änderung, tun Sie nichts. Wenn nicht, rufen Sie jetzt Ihren Service an.
 mail-help = Hilfe: { $help }
 mail-case = Fallcode: { $case }
+
+mail-alert-greeting = Guten Tag,
+mail-alert-no-agent-subject = { $tenant }: Kein Agent antwortet, niemandem kann geholfen werden
+mail-alert-no-agent-lead =
+    { $minutes ->
+        [one] Seit { $minutes } Minute antwortet kein Agent des Verzeichnisses { $directory }. Solange das so ist, kann dort niemand selbst ein Konto entsperren oder ein neues Passwort setzen.
+       *[other] Seit { $minutes } Minuten antwortet kein Agent des Verzeichnisses { $directory }. Solange das so ist, kann dort niemand selbst ein Konto entsperren oder ein neues Passwort setzen.
+    }
+mail-alert-no-agent-warn = Auf dem Rechner des Agenten: regain-agent doctor. Beim Dienst: regain-service directory list.
+mail-alert-agent-back-subject = { $tenant }: Ein Agent antwortet wieder
+mail-alert-agent-back-lead =
+    { $minutes ->
+        [one] Ein Agent des Verzeichnisses { $directory } antwortet wieder, nach etwa { $minutes } Minute. Den Leuten kann geholfen werden.
+       *[other] Ein Agent des Verzeichnisses { $directory } antwortet wieder, nach etwa { $minutes } Minuten. Den Leuten kann geholfen werden.
+    }
+mail-alert-agent-back-warn = Zu tun ist nichts. Was war, steht im Ereignisprotokoll des Agenten.
+mail-alert-hourly-limit-subject = { $tenant }: Ein Agent hat an seiner Stundengrenze angehalten
+mail-alert-hourly-limit-lead = Vom Agenten { $agent } des Verzeichnisses { $directory } wurden in einer Stunde mehr Änderungen verlangt, als seine eigene Grenze erlaubt. Er hat angehalten.
+mail-alert-hourly-limit-warn = Sehen Sie zuerst ins Prüfprotokoll: Vielleicht ändert jemand über den Dienst viele Konten. Ist alles in Ordnung, auf dem Rechner des Agenten: regain-agent release.
+mail-alert-account-locked-subject = { $tenant }: Das Konto eines Agenten ist gesperrt
+mail-alert-account-locked-lead = Das Verzeichnis { $directory } hat das Konto gesperrt, mit dem sich der Agent { $agent } anmeldet. Der Agent versucht es nur noch ab und zu, damit er das Konto nicht gesperrt hält.
+mail-alert-account-locked-warn = Finden Sie heraus, wer falsche Passwörter versucht hat, entsperren Sie das Konto, dann auf dem Rechner des Agenten: regain-agent release. Was es künftig vor der Sperre schützt, zeigt regain-agent doctor.
+mail-alert-account-refused-subject = { $tenant }: Das Konto eines Agenten wird abgewiesen
+mail-alert-account-refused-lead = Das Verzeichnis { $directory } lässt das Konto nicht hinein, mit dem sich der Agent { $agent } anmeldet; wahrscheinlich ist das Passwort falsch. Der Agent versucht es nur noch ab und zu, damit er das Konto nicht sperrt.
+mail-alert-account-refused-warn = Schreiben Sie das richtige Passwort in die Passwortdatei des Agenten; es wird sofort versucht. Was sonst falsch sein kann, sagt regain-agent doctor.

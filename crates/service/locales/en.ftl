@@ -48,3 +48,28 @@ mail-address-changed-lead = The address to which codes for your account { $user 
 mail-address-changed-warn = If you know of this change, do nothing. If not, call your service desk now.
 mail-help = Help: { $help }
 mail-case = Case code: { $case }
+
+mail-alert-greeting = Hello,
+mail-alert-no-agent-subject = { $tenant }: no agent answers, nobody can be helped
+mail-alert-no-agent-lead =
+    { $minutes ->
+        [one] No agent of the directory { $directory } has answered for { $minutes } minute. Until one does, nobody in it can unlock an account or set a new password by themselves.
+       *[other] No agent of the directory { $directory } has answered for { $minutes } minutes. Until one does, nobody in it can unlock an account or set a new password by themselves.
+    }
+mail-alert-no-agent-warn = On the agent's machine: regain-agent doctor. At the service: regain-service directory list.
+mail-alert-agent-back-subject = { $tenant }: an agent answers again
+mail-alert-agent-back-lead =
+    { $minutes ->
+        [one] An agent of the directory { $directory } answers again, after about { $minutes } minute. People can be helped.
+       *[other] An agent of the directory { $directory } answers again, after about { $minutes } minutes. People can be helped.
+    }
+mail-alert-agent-back-warn = Nothing needs to be done. The agent's event log tells what had happened.
+mail-alert-hourly-limit-subject = { $tenant }: an agent stopped at its hourly limit
+mail-alert-hourly-limit-lead = The agent { $agent } of the directory { $directory } was asked for more changes in an hour than its own limit allows, and has stopped.
+mail-alert-hourly-limit-warn = Look at the audit trail first: somebody may be changing many accounts through the service. When all is well, on the agent's machine: regain-agent release.
+mail-alert-account-locked-subject = { $tenant }: an agent's account is locked
+mail-alert-account-locked-lead = The directory { $directory } has locked the account that the agent { $agent } signs in with. The agent tries again only now and then, so that it does not keep the account locked.
+mail-alert-account-locked-warn = Find out who tried wrong passwords for it, unlock it, then on the agent's machine: regain-agent release. What keeps it from being locked again is printed by regain-agent doctor.
+mail-alert-account-refused-subject = { $tenant }: an agent's account is refused
+mail-alert-account-refused-lead = The directory { $directory } does not let in the account that the agent { $agent } signs in with; its password is wrong, most likely. The agent tries again only now and then, so that it does not lock the account.
+mail-alert-account-refused-warn = Put the right password into the agent's password file; it is tried at once. What else may be wrong is said by regain-agent doctor.

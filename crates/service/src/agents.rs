@@ -17,7 +17,9 @@ use axum::extract::ws::{Message, WebSocket};
 use ed25519_dalek::{Signature, Signer as _, VerifyingKey};
 use futures_util::{SinkExt as _, StreamExt as _, stream::SplitSink};
 use protocol::{
-    agent::{Change, Direction, Hello, LinkSession, Order, Proof, Report, SignedFrame, Welcome},
+    agent::{
+        Change, Direction, Health, Hello, LinkSession, Order, Proof, Report, SignedFrame, Welcome,
+    },
     bytes::Bytes,
     directory::{AccountStatus, ExternalId, NotDone, Outcome},
     id::{AgentId, DirectoryId, OperationId},
@@ -27,7 +29,7 @@ use rand::Rng as _;
 use recovery::Times;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
-use store::{AgentRow, AuditEvent, OperationState, StoreError};
+use store::{AgentHealth, AgentRow, AuditEvent, OperationState, StoreError};
 use tokio::{
     sync::{OwnedSemaphorePermit, mpsc, oneshot},
     time::Instant,
@@ -67,6 +69,8 @@ struct Link {
     agent: AgentId,
     orders: mpsc::Sender<Order>,
     directory_reachable: AtomicBool,
+    /// It begins nothing new, and says why in its row.
+    stopped: AtomicBool,
     statuses: Mutex<HashMap<u64, oneshot::Sender<Result<AccountStatus, NotDone>>>>,
 }
 
@@ -74,6 +78,13 @@ impl AgentLinks {
     /// Whether an agent of this directory is here and reaches a controller.
     pub fn is_ready(&self, directory: DirectoryId) -> bool {
         self.best(directory).is_some()
+    }
+
+    /// Whether an agent of this directory is here that begins nothing new by its own word.
+    pub(crate) fn is_stopped(&self, directory: DirectoryId) -> bool {
+        let open = self.open();
+        let mut links = open.get(&directory).into_iter().flatten();
+        links.any(|link| link.stopped.load(Ordering::Relaxed))
     }
 
     /// Asks for the live truth about an account.
@@ -132,10 +143,13 @@ impl AgentLinks {
         change(orders.entry(operation).or_insert(Taken { by: 0, given_up: false, since }))
     }
 
-    /// The newest link that reaches a controller.
+    /// The newest link that reaches a controller and has not stopped.
     fn best(&self, directory: DirectoryId) -> Option<Arc<Link>> {
         let open = self.open();
-        let reaches = |link: &&Arc<Link>| link.directory_reachable.load(Ordering::Relaxed);
+        let reaches = |link: &&Arc<Link>| {
+            link.directory_reachable.load(Ordering::Relaxed)
+                && !link.stopped.load(Ordering::Relaxed)
+        };
         open.get(&directory)?.iter().rev().find(reaches).cloned()
     }
 
@@ -183,6 +197,9 @@ pub enum LinkEnd {
     /// It speaks another version, is nobody we know, or may not come back.
     #[error("the agent is not known here")]
     Stranger,
+    /// It is one of ours, and speaks a protocol that is too old.
+    #[error("the agent's program is too old")]
+    TooOld,
     /// A proof or signature does not hold, or a frame came twice or out of order.
     #[error("a proof does not hold")]
     NotProved,
@@ -213,6 +230,7 @@ pub async fn serve(service: Arc<Service>, mut socket: WebSocket, place: OwnedSem
         orders,
         // Until its first heartbeat says otherwise.
         directory_reachable: AtomicBool::new(agent.directory_reachable),
+        stopped: AtomicBool::new(agent.health.stopped.is_some()),
         statuses: Mutex::default(),
     });
     let directory = DirectoryId(agent.directory);
@@ -228,7 +246,7 @@ pub async fn serve(service: Arc<Service>, mut socket: WebSocket, place: OwnedSem
         LinkEnd::NotProved | LinkEnd::Unreadable => {
             note(&service, &agent, Event::AgentFrameRefused, false).await
         }
-        LinkEnd::Stranger | LinkEnd::Gone | LinkEnd::Store(_) => Ok(()),
+        LinkEnd::Stranger | LinkEnd::TooOld | LinkEnd::Gone | LinkEnd::Store(_) => Ok(()),
     };
     let left = note(&service, &agent, Event::AgentDisconnected, true).await.and(refused);
     if let Err(cause) = left {
@@ -242,7 +260,7 @@ async fn prove(
     socket: &mut WebSocket,
 ) -> Result<(AgentRow, LinkSession), LinkEnd> {
     let hello: Hello = receive(socket).await?;
-    if hello.version != protocol::VERSION || hello.nonce.0.len() != 32 {
+    if hello.version > protocol::VERSION || hello.nonce.0.len() != 32 {
         return Err(LinkEnd::Stranger);
     }
     let id = hello.agent.0;
@@ -265,6 +283,14 @@ async fn prove(
     identity_key(&agent)?
         .verify_strict(&session.agent_proof(), &Signature::from_bytes(&signature))
         .map_err(|_| LinkEnd::NotProved)?;
+    if hello.version < protocol::VERSION {
+        let (id, now) = (agent.id, service.now());
+        let noted = service
+            .store
+            .write(move |mut tx| Box::pin(async move { tx.agent_too_old(id, now).await }));
+        noted.await?;
+        return Err(LinkEnd::TooOld);
+    }
     note(service, &agent, Event::AgentConnected, false).await?;
     Ok((agent, session))
 }
@@ -378,6 +404,7 @@ async fn take_in(
             link.directory_reachable.store(directory_reachable, Ordering::Relaxed);
             seen(service, agent, directory_reachable).await
         }
+        Report::Health(said) => health(service, agent, link, said).await,
         Report::Recipients(list) => recipients(service, agent, link, list).await,
         Report::Status { request, status } => {
             if let Some(waiting) = link.statuses().remove(&request) {
@@ -432,6 +459,49 @@ async fn seen(
             Box::pin(async move { tx.agent_seen(id, directory_reachable, now).await })
         })
         .await?;
+    Ok(())
+}
+
+/// What an agent says of itself. That it stopped or goes on is an event of its own.
+async fn health(
+    service: &Arc<Service>,
+    agent: &AgentRow,
+    link: &Arc<Link>,
+    said: Health,
+) -> Result<(), LinkEnd> {
+    const LONGEST: usize = 32;
+    link.stopped.store(said.stopped.is_some(), Ordering::Relaxed);
+    let (id, tenant, name, now) = (agent.id, agent.tenant, agent.name.clone(), service.now());
+    let millis = |millis: u64| i64::try_from(millis).unwrap_or(i64::MAX);
+    let software: String =
+        said.software.chars().filter(|c| c.is_ascii_graphic()).take(LONGEST).collect();
+    let health = AgentHealth {
+        software: Some(software),
+        clock_skew_ms: Some(millis(said.unix_millis) - millis(now.unix_millis())),
+        waiting: said.waiting,
+        stopped: said.stopped.map(|stopped| stopped.code().to_owned()),
+    };
+    let stored = service.store.write(move |mut tx| {
+        Box::pin(async move {
+            let before = tx.agent(id).await?.and_then(|agent| agent.health.stopped);
+            tx.agent_health(id, &health).await?;
+            let event = match &health.stopped {
+                stopped if *stopped == before => return Ok(()),
+                Some(_) => Event::AgentStopped,
+                None => Event::AgentGoesOn,
+            };
+            let reason = health.stopped.or(before);
+            let event = AuditEvent {
+                tenant,
+                event: event.as_str(),
+                case_code: None,
+                account: None,
+                detail: json!({ "agent": id, "name": name, "reason": reason }).to_string(),
+            };
+            tx.audit(&event, now).await
+        })
+    });
+    stored.await?;
     Ok(())
 }
 

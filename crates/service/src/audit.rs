@@ -62,6 +62,16 @@ pub enum Event {
     AddressReleased,
     /// An administrator said which mail domains are the organisation's own.
     OwnMailSet,
+    /// An agent says that it begins nothing new.
+    AgentStopped,
+    /// An agent goes on.
+    AgentGoesOn,
+    /// No agent of a directory was there for some minutes.
+    NoAgentLeft,
+    /// One is there again.
+    AgentBack,
+    /// An administrator said whom alerts go to.
+    AlertsSet,
 }
 
 impl Event {
@@ -94,6 +104,11 @@ impl Event {
         Self::AddressHeld,
         Self::AddressReleased,
         Self::OwnMailSet,
+        Self::AgentStopped,
+        Self::AgentGoesOn,
+        Self::NoAgentLeft,
+        Self::AgentBack,
+        Self::AlertsSet,
     ];
 
     /// Its stable name.
@@ -126,6 +141,11 @@ impl Event {
             Self::AddressHeld => "address-held",
             Self::AddressReleased => "address-released",
             Self::OwnMailSet => "own-mail-set",
+            Self::AgentStopped => "agent-stopped",
+            Self::AgentGoesOn => "agent-goes-on",
+            Self::NoAgentLeft => "no-agent-left",
+            Self::AgentBack => "agent-back",
+            Self::AlertsSet => "alerts-set",
         }
     }
 }

@@ -12,6 +12,7 @@ use protocol::{
     agent::{Change, ChangeAct},
     directory::{AccountStatus, ExternalId, NotDone, Outcome},
     id::{DirectoryId, OperationId, TenantId},
+    problem::ProblemCode,
     sealed::{RecipientList, SealedPassword},
 };
 use recovery::{
@@ -35,32 +36,54 @@ use crate::{
 const EMBEDDED_LIST: Span = Span::hours(24);
 
 impl Service {
-    /// Whether any directory of the tenant could be changed now. The same for every name.
+    /// Why no directory of the tenant could be changed now; `None` when one could. The same for
+    /// every name.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn any_directory_ready(&self, tenant: TenantId) -> Result<bool, StoreError> {
+    pub async fn why_none_ready(
+        &self,
+        tenant: TenantId,
+    ) -> Result<Option<ProblemCode>, StoreError> {
         let now = self.now();
         let directories = self
             .store
             .read(move |mut tx| Box::pin(async move { tx.directories(tenant.0).await }))
             .await?;
-        Ok(directories.iter().any(|directory| self.ready(directory, now)))
+        let mut why = ProblemCode::DirectoryUnavailable;
+        for directory in &directories {
+            match self.why_not(directory, now) {
+                None => return Ok(None),
+                Some(ProblemCode::RecoveryPaused) => why = ProblemCode::RecoveryPaused,
+                Some(_) => {}
+            }
+        }
+        Ok(Some(why))
     }
 
-    /// Whether this directory could be changed now.
-    pub(crate) async fn directory_ready(
+    /// Why this directory could not be changed now; `None` when it could.
+    pub(crate) async fn why_not_ready(
         &self,
         tx: &mut Tx<'_>,
         directory: Uuid,
         now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        Ok(tx.directory(directory).await?.is_some_and(|directory| self.ready(&directory, now)))
+    ) -> Result<Option<ProblemCode>, StoreError> {
+        let row = tx.directory(directory).await?;
+        Ok(row.map_or(Some(ProblemCode::DirectoryUnavailable), |row| self.why_not(&row, now)))
     }
 
-    fn ready(&self, directory: &DirectoryRow, now: Timestamp) -> bool {
-        // Switched off, nothing new is begun; what was handed over is finished all the same.
-        directory.write_back && self.reaches(directory, now)
+    /// Switched off or stopped, nothing new is begun; what was handed over is finished all the
+    /// same.
+    fn why_not(&self, directory: &DirectoryRow, now: Timestamp) -> Option<ProblemCode> {
+        if !directory.write_back {
+            Some(ProblemCode::RecoveryPaused)
+        } else if self.reaches(directory, now) {
+            None
+        } else if self.links.is_stopped(DirectoryId(directory.id)) {
+            Some(ProblemCode::RecoveryPaused)
+        } else {
+            Some(ProblemCode::DirectoryUnavailable)
+        }
     }
 
     fn reaches(&self, directory: &DirectoryRow, now: Timestamp) -> bool {

@@ -7,12 +7,14 @@ use ed25519_dalek::Signer as _;
 use recovery::{Span, Times, Timestamp};
 use store::StoreError;
 
-use crate::{directories, notify, service::Service};
+use crate::{alerts, directories, notify, service::Service};
 
 /// The audit trail is chained this often.
 const SEAL: Duration = Duration::from_millis(500);
 /// A job that broke off is started again after this.
 const RESTART: Duration = Duration::from_secs(1);
+/// Agents are looked at this often, to tell their administrators.
+const WATCH: Duration = Duration::from_secs(15);
 /// What says nothing any more is removed this often.
 const SWEEP: Duration = Duration::from_secs(600);
 /// So many recoveries are removed in one write.
@@ -25,6 +27,7 @@ pub fn start(service: &Arc<Service>) {
     supervised(service, notify::run);
     supervised(service, |service| async move { service.mail.watch().await });
     supervised(service, |service| every(SEAL, service, |s| async move { seal(&s).await }));
+    supervised(service, |service| every(WATCH, service, |s| async move { alerts::look(&s).await }));
     supervised(service, |service| every(SWEEP, service, |s| async move { sweep(&s).await }));
     let awaited = Arc::clone(service);
     tokio::spawn(async move {

@@ -7,7 +7,9 @@
 //! (how the directory is changed).
 
 pub mod accounts;
+mod agent_state;
 pub mod agents;
+pub mod alerts;
 pub mod audit;
 pub mod cli;
 pub mod clock;

@@ -4,14 +4,19 @@
 mod letter;
 mod mail;
 
-pub use letter::{Letter, write as write_letter};
+pub use letter::{Letter, write as write_letter, write_alert};
 pub use mail::Mail;
 
 use std::{sync::Arc, time::Duration};
 
 use store::{AuditEvent, OutboxRow, StoreError};
 
-use crate::{audit::Event, flow::Message, service::Service};
+use crate::{
+    alerts::{self, Alert},
+    audit::Event,
+    flow::Message,
+    service::Service,
+};
 
 /// Messages taken out at once.
 const BATCH: i64 = 16;
@@ -66,6 +71,9 @@ enum Sending {
 
 async fn send_one(service: &Arc<Service>, row: &OutboxRow) -> Sending {
     let opened = service.keys.open_payload(&row.payload);
+    if row.kind == alerts::KIND {
+        return send_alert(service, row, opened).await;
+    }
     let message = opened.and_then(|plain| serde_json::from_slice::<Message>(&plain).ok());
     let Some(message) = message else {
         return Sending::Failed { for_ever: true };
@@ -80,7 +88,29 @@ async fn send_one(service: &Arc<Service>, row: &OutboxRow) -> Sending {
     };
     let help = serde_json::from_str(&tenant.help).unwrap_or_default();
     let letter = letter::write(&service.locales, &tenant.name, &tenant.accent, &help, &message);
-    match service.mail.send(&to.address, &letter).await {
+    deliver(service, &to.address, &letter).await
+}
+
+async fn send_alert(
+    service: &Arc<Service>,
+    row: &OutboxRow,
+    opened: Option<zeroize::Zeroizing<Vec<u8>>>,
+) -> Sending {
+    let alert = opened.and_then(|plain| serde_json::from_slice::<Alert>(&plain).ok());
+    let Some(alert) = alert else {
+        return Sending::Failed { for_ever: true };
+    };
+    let id = row.tenant;
+    let tenant = service.store.read(move |mut tx| Box::pin(async move { tx.tenant(id).await }));
+    let Ok::<_, StoreError>(Some(tenant)) = tenant.await else {
+        return Sending::Failed { for_ever: false };
+    };
+    let letter = letter::write_alert(&service.locales, &tenant.name, &tenant.accent, &alert);
+    deliver(service, &alert.to, &letter).await
+}
+
+async fn deliver(service: &Arc<Service>, address: &str, letter: &Letter) -> Sending {
+    match service.mail.send(address, letter).await {
         Ok(()) => Sending::Sent,
         Err(failure) => {
             tracing::warn!(cause = %failure.cause, "a message was not sent");

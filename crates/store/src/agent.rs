@@ -23,8 +23,27 @@ pub struct AgentRow {
     pub seen_at: Option<Timestamp>,
     /// Whether a controller answered it then.
     pub directory_reachable: bool,
+    /// When it was last heard of, whether or not its link stands.
+    pub heard_at: Option<Timestamp>,
+    /// What it said of itself last.
+    pub health: AgentHealth,
+    /// When it was turned away because its protocol is too old; until it is let in.
+    pub too_old_at: Option<Timestamp>,
     /// Whether it may not come back.
     pub revoked: bool,
+}
+
+/// What an agent says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AgentHealth {
+    /// The version of its program.
+    pub software: Option<String>,
+    /// Its clock beside ours in milliseconds; positive: ahead.
+    pub clock_skew_ms: Option<i64>,
+    /// Changes that it has begun or told and that are not acknowledged yet.
+    pub waiting: u32,
+    /// Why it begins nothing new, by its code.
+    pub stopped: Option<String>,
 }
 
 /// An agent that enrols.
@@ -41,7 +60,8 @@ pub struct NewAgent<'a> {
 }
 
 const COLUMNS: &str = "SELECT id, tenant, directory, name, identity_key, seen_at,
-    directory_reachable, revoked_at FROM agent";
+    directory_reachable, heard_at, software, clock_skew_ms, waiting, stopped, too_old_at,
+    revoked_at FROM agent";
 
 impl Tx<'_> {
     /// Stores the id of a new enrolment code.
@@ -183,7 +203,8 @@ impl Tx<'_> {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let result = sqlx::query(
-            "UPDATE agent SET seen_at = $2, directory_reachable = $3
+            "UPDATE agent SET seen_at = $2, heard_at = $2, directory_reachable = $3,
+                    too_old_at = NULL
                  WHERE id = $1 AND revoked_at IS NULL",
         )
         .bind(id)
@@ -192,6 +213,32 @@ impl Tx<'_> {
         .execute(&mut *self.connection)
         .await?;
         one_row(&result, "agent_seen")
+    }
+
+    /// What an agent says of itself.
+    pub async fn agent_health(&mut self, id: Uuid, health: &AgentHealth) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE agent SET software = $2, clock_skew_ms = $3, waiting = $4, stopped = $5
+             WHERE id = $1",
+        )
+        .bind(id)
+        .bind(&health.software)
+        .bind(health.clock_skew_ms)
+        .bind(health.waiting)
+        .bind(&health.stopped)
+        .execute(&mut *self.connection)
+        .await?;
+        Ok(())
+    }
+
+    /// An agent proved itself, and speaks a protocol that is too old.
+    pub async fn agent_too_old(&mut self, id: Uuid, now: Timestamp) -> Result<(), StoreError> {
+        sqlx::query("UPDATE agent SET too_old_at = $2, seen_at = NULL WHERE id = $1")
+            .bind(id)
+            .bind(now.0)
+            .execute(&mut *self.connection)
+            .await?;
+        Ok(())
     }
 
     /// An agent's link was cut.
@@ -213,6 +260,14 @@ fn agent(row: &SqliteRow) -> Result<AgentRow, StoreError> {
         identity_key: row.try_get("identity_key")?,
         seen_at: row.try_get::<Option<i64>, _>("seen_at")?.map(Timestamp),
         directory_reachable: row.try_get("directory_reachable")?,
+        heard_at: row.try_get::<Option<i64>, _>("heard_at")?.map(Timestamp),
+        health: AgentHealth {
+            software: row.try_get("software")?,
+            clock_skew_ms: row.try_get("clock_skew_ms")?,
+            waiting: row.try_get("waiting")?,
+            stopped: row.try_get("stopped")?,
+        },
+        too_old_at: row.try_get::<Option<i64>, _>("too_old_at")?.map(Timestamp),
         revoked: row.try_get::<Option<i64>, _>("revoked_at")?.is_some(),
     })
 }

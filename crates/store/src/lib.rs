@@ -7,6 +7,7 @@
 mod account;
 mod address;
 mod agent;
+mod alert;
 mod audit;
 mod code;
 mod embedded;
@@ -20,7 +21,8 @@ mod writer;
 
 pub use account::{AccountRow, Listed, NewAccount, canonical_name};
 pub use address::AddressRow;
-pub use agent::{AgentRow, NewAgent};
+pub use agent::{AgentHealth, AgentRow, NewAgent};
+pub use alert::{AlertRow, AlertSettings};
 pub use audit::{AuditEvent, AuditRow};
 pub use code::CodeRowRecord;
 pub use embedded::EmbeddedRow;

@@ -159,6 +159,7 @@ const reasons: Record<Exclude<Schemas["NotDone"]["code"], "password">, true> = {
   "no-account": true,
   "no-right": true,
   "agent-limit": true,
+  "switched-off": true,
   "directory-unreachable": true,
   expired: true,
   "not-opened": true,

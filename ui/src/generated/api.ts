@@ -406,6 +406,9 @@ export interface components {
             code: "agent-limit";
         } | {
             /** @enum {string} */
+            code: "switched-off";
+        } | {
+            /** @enum {string} */
             code: "directory-unreachable";
         } | {
             /** @enum {string} */
@@ -513,7 +516,7 @@ export interface components {
          * @description The stable codes of refusals.
          * @enum {string}
          */
-        ProblemCode: "malformed" | "bot-check-failed" | "token-unknown" | "recovery-ended" | "wrong-stage" | "key-reused" | "method-not-offered" | "act-not-offered" | "code-wrong" | "code-expired" | "seal-rejected" | "recipients-changed" | "too-many" | "directory-unavailable" | "mail-unavailable" | "unknown-host" | "wrong-tenant" | "not-found" | "method-not-allowed" | "too-large" | "not-json" | "cross-site" | "enrolment-refused" | "unavailable" | "internal";
+        ProblemCode: "malformed" | "bot-check-failed" | "token-unknown" | "recovery-ended" | "wrong-stage" | "key-reused" | "method-not-offered" | "act-not-offered" | "code-wrong" | "code-expired" | "seal-rejected" | "recipients-changed" | "too-many" | "directory-unavailable" | "recovery-paused" | "mail-unavailable" | "unknown-host" | "wrong-tenant" | "not-found" | "method-not-allowed" | "too-large" | "not-json" | "cross-site" | "enrolment-refused" | "unavailable" | "internal";
         /**
          * @description Why the person is here.
          * @enum {string}

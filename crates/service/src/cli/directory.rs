@@ -1,5 +1,6 @@
 //! `regain-service directory ...`
 
+mod list;
 mod synchronisation;
 
 use std::process::ExitCode;
@@ -12,23 +13,26 @@ use recovery::Times;
 use serde_json::json;
 use store::{AgentRow, AuditEvent, DirectoryKind, DirectoryRow, StoreError};
 
+use self::list::{Agents, List};
 use super::{ConfigFile, Opened, say};
-use crate::{audit::Event, http::agents::enrol::secret_of};
+use crate::{agent_state::AgentState, audit::Event, http::agents::enrol::secret_of};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Adds a directory to an organisation; prints its id.
     Create(Create),
     /// Lists an organisation's directories: name, kind, accounts, agents, key fingerprint. Under
-    /// each its agents: id, name, state.
+    /// each its agents: id, name, state, last heartbeat, version, clock, queue.
     List(List),
+    /// Shows the agents of one directory, each with everything that is known of it.
+    Agents(Agents),
     /// Makes a code that one agent enrols with; prints it once. It is good for an hour.
     EnrolmentCode(Enrolment),
     /// Removes an agent; it may not come back with its keys. With the last agent the directory's
     /// key is forgotten, so that a new agent can bring one.
     RemoveAgent(RemoveAgent),
-    /// Switches changing a directory on or off. Switched off, nothing new is begun, and what was
-    /// handed over is still finished.
+    /// Switches changing a directory on or off, or says how it stands. Switched off, nothing new
+    /// is begun, and what was handed over is still finished.
     WriteBack(WriteBack),
     /// Lists the accounts with values that cannot be used and count as missing: user ID, which
     /// values, id in the directory.
@@ -58,15 +62,6 @@ pub(crate) struct Create {
     /// Where it lives.
     #[arg(long)]
     kind: Kind,
-}
-
-#[derive(Args)]
-pub(crate) struct List {
-    #[command(flatten)]
-    config: ConfigFile,
-    /// The organisation's host.
-    #[arg(long)]
-    tenant: String,
 }
 
 #[derive(Args)]
@@ -116,6 +111,8 @@ enum Switch {
     On,
     /// Nothing new is begun.
     Off,
+    /// Say how it stands, and change nothing.
+    Status,
 }
 
 impl Command {
@@ -123,6 +120,7 @@ impl Command {
         match self {
             Self::Create(command) => command.run().await,
             Self::List(command) => command.run().await,
+            Self::Agents(command) => command.run().await,
             Self::EnrolmentCode(command) => command.run().await,
             Self::RemoveAgent(command) => command.run().await,
             Self::WriteBack(command) => command.run().await,
@@ -151,58 +149,6 @@ impl Create {
             .await
             .with_context(|| format!("`{}` could not be added; is it there already?", self.name))?;
         say(&id.to_string())
-    }
-}
-
-impl List {
-    async fn run(self) -> anyhow::Result<ExitCode> {
-        let opened = Opened::open(&self.config).await?;
-        let tenant = opened.tenant(&self.tenant).await?.id;
-        let lines = opened
-            .store
-            .read(move |mut tx| {
-                Box::pin(async move {
-                    let mut lines = Vec::new();
-                    for directory in tx.directories(tenant).await? {
-                        let accounts = tx.count_accounts(directory.id).await?;
-                        let agents = tx.agents(directory.id).await?;
-                        lines.push((directory, accounts, agents));
-                    }
-                    Ok::<_, store::StoreError>(lines)
-                })
-            })
-            .await?;
-        let line = |(directory, accounts, agents): (DirectoryRow, i64, Vec<AgentRow>)| {
-            let (kind, key) = match directory.kind {
-                DirectoryKind::Embedded => {
-                    let key = opened.keys.directory_key(DirectoryId(directory.id));
-                    ("embedded", Some(key.verifying_key().as_bytes().to_vec()))
-                }
-                DirectoryKind::Agent => ("agent", directory.directory_key),
-            };
-            let key = key.map_or_else(|| "-".to_owned(), |key| fingerprint(&key));
-            let there = agents.iter().filter(|agent| !agent.revoked).count();
-            let mut lines =
-                format!("{}\t{kind}\t{accounts} accounts\t{there} agents\t{key}", directory.name);
-            if !directory.write_back {
-                lines.push_str("\twrite-back is off");
-            }
-            for agent in agents {
-                let (id, name, state) = (agent.id, &agent.name, state_of(&agent));
-                lines.push_str(&format!("\n  agent\t{id}\t{name}\t{state}"));
-            }
-            lines
-        };
-        say(&lines.into_iter().map(line).collect::<Vec<_>>().join("\n"))
-    }
-}
-
-fn state_of(agent: &AgentRow) -> &'static str {
-    match (agent.revoked, agent.seen_at, agent.directory_reachable) {
-        (true, _, _) => "removed",
-        (false, None, _) => "not connected",
-        (false, Some(_), true) => "connected",
-        (false, Some(_), false) => "connected, reaches no controller",
     }
 }
 
@@ -313,6 +259,9 @@ impl WriteBack {
     /// Switches it and says in words what that means.
     async fn switch(&self, opened: &Opened) -> anyhow::Result<String> {
         let directory = opened.directory(&self.tenant, &self.directory).await?;
+        if self.to == Switch::Status {
+            return self.status(opened, &directory).await;
+        }
         let (id, on, now) = (directory.id, self.to == Switch::On, Opened::now());
         let event = AuditEvent {
             tenant: directory.tenant,
@@ -336,9 +285,33 @@ impl WriteBack {
             (true, _) => format!("Write-back of {name} is on."),
             (false, 0) => format!("Write-back of {name} is off; nothing is under way."),
             (false, open) => format!(
-                "Write-back of {name} is off. Still being finished: {open}. Say it again to see when none is."
+                "Write-back of {name} is off. Still being finished: {open}. \"status\" tells when none is."
             ),
         })
+    }
+
+    /// How it stands here and at the agents: the stricter one counts.
+    async fn status(&self, opened: &Opened, directory: &DirectoryRow) -> anyhow::Result<String> {
+        let (id, now) = (directory.id, Opened::now());
+        let (open, agents, alive_at) = opened
+            .store
+            .read(move |mut tx| {
+                Box::pin(async move {
+                    let open = tx.open_operations(id).await?.len();
+                    Ok::<_, StoreError>((open, tx.agents(id).await?, tx.alive_at().await?))
+                })
+            })
+            .await?;
+        let switch = if directory.write_back { "on" } else { "off" };
+        let mut lines = vec![match open {
+            0 => format!("Write-back of {} is {switch}; nothing is under way.", self.directory),
+            _ => format!("Write-back of {} is {switch}. Under way: {open}.", self.directory),
+        }];
+        for agent in agents.iter().filter(|agent| !agent.revoked) {
+            let state = AgentState::of(agent, now, alive_at).words();
+            lines.push(format!("  agent\t{}\t{state}", agent.name));
+        }
+        Ok(lines.join("\n"))
     }
 }
 

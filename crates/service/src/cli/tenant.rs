@@ -8,9 +8,12 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use protocol::{api::Help, id::TenantId};
 use recovery::Policy;
-use store::TenantRow;
+use serde_json::json;
+use store::{AlertSettings, AuditEvent, StoreError, TenantRow};
+use uuid::Uuid;
 
 use super::{ConfigFile, Opened, say};
+use crate::{audit::Event, locale::Locales};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -23,6 +26,8 @@ pub(crate) enum Command {
     /// Says which mail domains are the organisation's own, and shows which its accounts use. An
     /// address in one of them is no gate unless that is said.
     MailDomains(mail_domains::MailDomains),
+    /// Says whom to write to when no agent is left or one has stopped; shows it without more.
+    Alerts(Alerts),
 }
 
 #[derive(Args)]
@@ -64,6 +69,24 @@ pub(crate) struct SetPolicy {
     file: std::path::PathBuf,
 }
 
+#[derive(Args)]
+pub(crate) struct Alerts {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// The organisation's host.
+    #[arg(long)]
+    host: String,
+    /// An administrator's mail address; repeat it for several. They replace those before.
+    #[arg(long, value_name = "ADDRESS")]
+    to: Vec<String>,
+    /// Write to nobody.
+    #[arg(long, conflicts_with = "to")]
+    nobody: bool,
+    /// The language of the letters, such as de.
+    #[arg(long)]
+    language: Option<String>,
+}
+
 impl Command {
     pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
         match self {
@@ -71,6 +94,7 @@ impl Command {
             Self::List(config) => list(&config).await,
             Self::SetPolicy(command) => command.run().await,
             Self::MailDomains(command) => command.run().await,
+            Self::Alerts(command) => command.run().await,
         }
     }
 }
@@ -132,5 +156,71 @@ impl SetPolicy {
             .write(move |mut tx| Box::pin(async move { tx.set_policy(tenant.id, &policy).await }))
             .await?;
         say(&format!("The policy of `{}` is in force.", self.host))
+    }
+}
+
+/// Most addresses that alerts go to.
+const MOST_ADDRESSES: usize = 20;
+
+impl Alerts {
+    async fn run(self) -> anyhow::Result<ExitCode> {
+        let opened = Opened::open(&self.config).await?;
+        say(&self.set(&opened).await?)
+    }
+
+    /// Stores what was given and says how it stands.
+    async fn set(&self, opened: &Opened) -> anyhow::Result<String> {
+        let tenant = opened.tenant(&self.host).await?.id;
+        let settings = self.wanted(opened, tenant).await?;
+        let (new, now) = (settings.clone(), Opened::now());
+        let event = AuditEvent {
+            tenant,
+            event: Event::AlertsSet.as_str(),
+            case_code: None,
+            account: None,
+            detail: json!({ "addresses": settings.to.len(), "language": settings.language })
+                .to_string(),
+        };
+        opened
+            .store
+            .write(move |mut tx| {
+                Box::pin(async move {
+                    if tx.alert_settings(tenant).await? == new {
+                        return Ok(());
+                    }
+                    tx.set_alert_settings(tenant, &new).await?;
+                    tx.audit(&event, now).await
+                })
+            })
+            .await
+            .map_err(|error: StoreError| error)?;
+        Ok(match settings.to.as_slice() {
+            [] => "Alerts go to nobody. Name somebody: --to it@example.org".to_owned(),
+            to => format!("Alerts go to {} (language: {}).", to.join(", "), settings.language),
+        })
+    }
+
+    async fn wanted(&self, opened: &Opened, tenant: Uuid) -> anyhow::Result<AlertSettings> {
+        let read = opened
+            .store
+            .read(move |mut tx| Box::pin(async move { tx.alert_settings(tenant).await }));
+        let mut settings = read.await.map_err(|error: StoreError| error)?;
+        if let Some(language) = &self.language {
+            let chosen = Locales::load().choose(language);
+            if !language.to_lowercase().starts_with(chosen) {
+                bail!("letters are not written in `{language}`");
+            }
+            settings.language = chosen.to_owned();
+        }
+        if let Some(wrong) = self.to.iter().find(|to| to.parse::<lettre::Address>().is_err()) {
+            bail!("`{wrong}` is no mail address");
+        }
+        if self.to.len() > MOST_ADDRESSES {
+            bail!("at most {MOST_ADDRESSES} addresses; use a distribution list");
+        }
+        if self.nobody || !self.to.is_empty() {
+            settings.to.clone_from(&self.to);
+        }
+        Ok(settings)
     }
 }

@@ -87,8 +87,8 @@ pub async fn begin(
     if !service.mail.is_well() {
         return Err(Refused::new(ProblemCode::MailUnavailable));
     }
-    if !service.any_directory_ready(tenant.id).await? {
-        return Err(Refused::new(ProblemCode::DirectoryUnavailable));
+    if let Some(why) = service.why_none_ready(tenant.id).await? {
+        return Err(Refused::new(why));
     }
     let new = NewRecovery { request, begin_key, source, solved };
     let (for_tx, in_tenant) = (Arc::clone(service), Arc::clone(tenant));

@@ -420,8 +420,8 @@ async fn begin_operation(
 ) -> Result<(), Refused> {
     let account =
         account_of(tx, row).await?.ok_or_else(|| Refused::new(ProblemCode::WrongStage))?;
-    if !service.directory_ready(tx, account.directory, now).await? {
-        return Err(Refused::new(ProblemCode::DirectoryUnavailable));
+    if let Some(why) = service.why_not_ready(tx, account.directory, now).await? {
+        return Err(Refused::new(why));
     }
     let new_id = || OperationId::new(now.unix_millis(), &mut *service.rng()).0;
     let (id, state, fence) = match (act, ahead) {

@@ -5,6 +5,7 @@ use askama::Template;
 use protocol::api::Help;
 
 use crate::{
+    alerts::Alert,
     flow::{Message, MessageKind},
     locale::Locales,
 };
@@ -38,7 +39,7 @@ struct Words {
     life: Option<String>,
     warn: String,
     help: Option<String>,
-    case: String,
+    case: Option<String>,
 }
 
 /// Writes a message as a letter of this tenant.
@@ -79,12 +80,46 @@ pub fn write(
         life: message.code.as_ref().map(|_| say("mail-code-life")),
         warn: say(&format!("mail-{key}-warn")),
         help: help.as_ref().map(|_| say("mail-help")),
-        case: say("mail-case"),
+        case: Some(say("mail-case")),
     };
-    // Templates over ready words cannot fail; a letter without its layout still has its words.
-    let text = Text(&words).render().unwrap_or_else(|_| words.lead.clone());
-    let html = Html(&words).render().unwrap_or_else(|_| words.lead.clone());
-    Letter { subject: one_line(&words.subject), text, html }
+    words.letter()
+}
+
+/// Writes an alert to an administrator of this tenant.
+pub fn write_alert(locales: &Locales, tenant: &str, accent: &str, alert: &Alert) -> Letter {
+    let minutes = alert.minutes.to_string();
+    let named = [
+        ("tenant", tenant),
+        ("directory", alert.directory.as_str()),
+        ("agent", alert.agent.as_str()),
+        ("minutes", minutes.as_str()),
+    ];
+    let language = locales.choose(&alert.language);
+    let say = |key: &str| locales.say(language, key, &named);
+    let key = alert.kind.key();
+    let words = Words {
+        language: language.to_owned(),
+        tenant: tenant.to_owned(),
+        accent: readable_accent(accent),
+        subject: say(&format!("mail-{key}-subject")),
+        greeting: say("mail-alert-greeting"),
+        lead: say(&format!("mail-{key}-lead")),
+        code: None,
+        life: None,
+        warn: say(&format!("mail-{key}-warn")),
+        help: None,
+        case: None,
+    };
+    words.letter()
+}
+
+impl Words {
+    fn letter(&self) -> Letter {
+        // Templates over ready words cannot fail; a letter without its layout still has its words.
+        let text = Text(self).render().unwrap_or_else(|_| self.lead.clone());
+        let html = Html(self).render().unwrap_or_else(|_| self.lead.clone());
+        Letter { subject: one_line(&self.subject), text, html }
+    }
 }
 
 /// Grouped by four, as the page groups it.
@@ -114,7 +149,7 @@ fn readable_accent(accent: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow::Recipient;
+    use crate::{alerts::AlertKind, flow::Recipient};
 
     fn letter(kind: MessageKind, language: &str) -> Letter {
         let message = Message {
@@ -157,6 +192,30 @@ mod tests {
         }
         insta::assert_snapshot!("letters", all);
         insta::assert_snapshot!("letter_html", letter(MessageKind::Code, "en").html);
+    }
+
+    #[test]
+    fn alerts_read_as_reviewed() {
+        let mut all = String::new();
+        for language in ["en", "de"] {
+            for kind in AlertKind::ALL {
+                let alert = Alert {
+                    kind,
+                    to: "it@example.org".to_owned(),
+                    language: language.to_owned(),
+                    directory: "Staff".to_owned(),
+                    agent: "dc1".to_owned(),
+                    minutes: 3,
+                };
+                let letter = write_alert(&Locales::load(), "Demo Ltd", "#0b57d0", &alert);
+                all.push_str(&format!(
+                    "=== {language} {kind:?}\n{}\n\n{}\n",
+                    letter.subject, letter.text
+                ));
+                assert!(!letter.html.contains("mail-"), "every word is there");
+            }
+        }
+        insta::assert_snapshot!("alerts", all);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by failing")]
 #![expect(unreachable_pub, reason = "a test binary: what its modules share is all there is")]
 
+mod alerts;
 mod attackers;
 mod harness;
 mod recoveries;

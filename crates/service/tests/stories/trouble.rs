@@ -99,9 +99,9 @@ async fn with_write_back_off_nothing_new_is_begun_and_what_was_handed_over_is_fi
     let bens = lab.through_the_gate("ben@example.org").await;
 
     lab.write_back(false).await;
-    assert_eq!(lab.begin("ben@example.org").await.code(), "directory-unavailable");
+    assert_eq!(lab.begin("ben@example.org").await.code(), "recovery-paused");
     let refused = lab.call("act", &bens.token(), json!({ "act": "reset" })).await;
-    assert_eq!(refused.code(), "directory-unavailable", "told before a password is typed");
+    assert_eq!(refused.code(), "recovery-paused", "told before a password is typed");
     lab.write_back(true).await;
     assert_eq!(lab.begin("ben@example.org").await.status, 201);
 

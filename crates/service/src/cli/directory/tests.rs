@@ -12,7 +12,7 @@ use protocol::{
     sealed::{OpeningKey, RecipientKey},
 };
 use recovery::Policy;
-use store::TenantRow;
+use store::{AgentHealth, TenantRow};
 use tower::ServiceExt as _;
 use uuid::Uuid;
 
@@ -130,6 +130,11 @@ impl Lab {
     }
 }
 
+fn state_of(agent: &AgentRow) -> AgentState {
+    let now = Opened::now();
+    AgentState::of(agent, now, Some(now))
+}
+
 fn config(folder: &tempfile::TempDir) -> ConfigFile {
     ConfigFile { file: folder.path().join("service.toml"), set: Vec::new() }
 }
@@ -219,7 +224,7 @@ async fn after_the_last_agent_is_removed_a_new_one_brings_its_own_keys() {
     assert!(said.contains("No agent is left"), "{said}");
     let (directory, agents) = lab.stored().await;
     assert!(directory.directory_key.is_none() && directory.recipients.is_none());
-    assert!(agents.iter().all(|agent| state_of(agent) == "removed"));
+    assert!(agents.iter().all(|agent| state_of(agent) == AgentState::Removed));
 
     // Its link ends with the next heartbeat, and its key does not come back.
     let (id, now) = (second.agent.0, Opened::now());
@@ -232,4 +237,72 @@ async fn after_the_last_agent_is_removed_a_new_one_brings_its_own_keys() {
     let new = lab.enrol(7, 8).await.unwrap();
     assert!(new.agent != old.agent && new.agent != second.agent);
     assert_eq!(lab.audited(Event::AgentRemoved).await, 2);
+}
+
+#[tokio::test]
+async fn agents_are_shown_with_all_that_is_known_of_them() {
+    let mut lab = Lab::new().await;
+    let agents = |json| Agents {
+        config: config(&lab.folder),
+        tenant: HOST.to_owned(),
+        directory: "main".to_owned(),
+        json,
+    };
+    let (for_people, for_programs) = (agents(false), agents(true));
+    let none = for_people.text(&lab.opened).await.unwrap();
+    assert!(none.contains("enrolment-code"), "{none}");
+
+    let id = lab.enrol(1, 2).await.unwrap().agent.0;
+    let now = Opened::now();
+    let health = AgentHealth {
+        software: Some("0.0.9".to_owned()),
+        clock_skew_ms: Some(-2_300),
+        waiting: 4,
+        stopped: None,
+    };
+    let told = lab.opened.store.write(move |mut tx| {
+        Box::pin(async move {
+            tx.set_alive(now).await?;
+            tx.agent_seen(id, true, now).await?;
+            tx.agent_health(id, &health).await
+        })
+    });
+    told.await.unwrap_or_else(|error: StoreError| panic!("{error}"));
+    let said = for_people.text(&lab.opened).await.unwrap();
+    for fact in ["dc1\tup, outdated", "version 0.0.9", "clock 2.3 s behind", "4 waiting", " s ago"]
+    {
+        assert!(said.contains(fact), "{fact}: {said}");
+    }
+    let said = for_programs.text(&lab.opened).await.unwrap();
+    let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(said[0]["state"], "outdated");
+    assert_eq!(said[0]["clock_skew_ms"], -2_300);
+    assert_eq!(said[0]["last_heartbeat"], now.unix_seconds());
+}
+
+#[tokio::test]
+async fn the_status_of_write_back_names_the_agents_that_stopped() {
+    let mut lab = Lab::new().await;
+    let id = lab.enrol(1, 2).await.unwrap().agent.0;
+    let now = Opened::now();
+    let health = AgentHealth { stopped: Some("switched-off".to_owned()), ..Default::default() };
+    let told = lab.opened.store.write(move |mut tx| {
+        Box::pin(async move {
+            tx.agent_seen(id, true, now).await?;
+            tx.agent_health(id, &health).await
+        })
+    });
+    told.await.unwrap_or_else(|error: StoreError| panic!("{error}"));
+    let say = |to| WriteBack {
+        config: config(&lab.folder),
+        tenant: HOST.to_owned(),
+        directory: "main".to_owned(),
+        to,
+    };
+    let said = say(Switch::Status).switch(&lab.opened).await.unwrap();
+    assert!(said.starts_with("Write-back of main is on; nothing is under way."), "{said}");
+    assert!(said.contains("dc1\tswitched off on its machine"), "{said}");
+    say(Switch::Off).switch(&lab.opened).await.unwrap();
+    let said = say(Switch::Status).switch(&lab.opened).await.unwrap();
+    assert!(said.starts_with("Write-back of main is off"), "{said}");
 }
