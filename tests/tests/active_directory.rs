@@ -336,7 +336,7 @@ async fn nobody_but_the_trusted_controller_is_spoken_to() -> Result<()> {
         ..settings(&samba)
     })?;
     assert!(!driver.is_reachable().await);
-    let found = driver.examine().await.remove(0).found;
+    let found = driver.examine().await.controllers.remove(0).found;
     assert!(matches!(found.err(), Some(Fault::Tls(_))));
     Ok(())
 }
@@ -364,7 +364,7 @@ async fn a_wrong_password_of_the_service_account_does_not_lock_it() -> Result<()
 async fn the_examination_finds_missing_rights_and_missing_subtrees() -> Result<()> {
     let samba = Samba::start()?;
     samba.add(&ANNA)?;
-    let found = driver(&samba)?.examine().await.remove(0).found?;
+    let found = driver(&samba)?.examine().await.domain.context("a domain")??;
     assert_eq!(found.subtrees[0].dn, samba.people_dn());
     assert_eq!(found.subtrees[0].missing, []);
     // A new domain grants Unexpire Password to everybody who signs in.
@@ -376,13 +376,13 @@ async fn the_examination_finds_missing_rights_and_missing_subtrees() -> Result<(
         "dn: CN=dora,{other}\nchangetype: add\nobjectClass: user\nsAMAccountName: dora\nuserAccountControl: 546\n"
     ))?;
     let undelegated = Settings { base_dns: vec![other.clone()], ..settings(&samba) };
-    let found = ActiveDirectory::new(undelegated)?.examine().await.remove(0).found?;
+    let found = ActiveDirectory::new(undelegated)?.examine().await.domain.context("a domain")??;
     let expected = [Right::ResetPassword, Right::WriteLockoutTime, Right::WritePwdLastSet];
     assert_eq!(found.subtrees[0].missing, expected);
 
     let misspelt = format!("OU=Poeple,{}", samba.base_dn());
     let missing = Settings { base_dns: vec![misspelt.clone()], ..settings(&samba) };
-    let found = ActiveDirectory::new(missing)?.examine().await.remove(0).found;
+    let found = ActiveDirectory::new(missing)?.examine().await.controllers.remove(0).found;
     assert!(matches!(found.err(), Some(Fault::NoBase(dn)) if dn == misspelt));
     Ok(())
 }

@@ -32,7 +32,7 @@ use std::{
 };
 
 use password::{NewPassword, PasswordRefusal, PasswordRules};
-use protocol::directory::{AccountStatus, ExternalId, Fence, NotDone, Outcome};
+use protocol::directory::{AccountStatus, ExternalId, Fence, NotDone, Outcome, OwnAccount};
 use tokio::sync::mpsc;
 use zeroize::Zeroizing;
 
@@ -48,7 +48,10 @@ use self::{
 use crate::{Cookie, Directory, Page, Reading as AccountsReading};
 
 pub use self::{
-    examination::{DomainExamination, Examination, Right, SubtreeExamination},
+    examination::{
+        AccountExamination, ControllerExamination, DomainExamination, Examination, Place, Reached,
+        Right, SubtreeExamination,
+    },
     forests::Forests,
     refusal::{BindRefusal, Fault},
     trust::Trust,
@@ -145,6 +148,7 @@ pub struct ActiveDirectory {
     controllers: Controllers,
     attributes: Attributes,
     groups: Vec<String>,
+    login: Arc<Login>,
     now: Arc<dyn Fn() -> i64 + Send + Sync>,
     /// Resets whose password was tried once and not accepted: never tried again, so that
     /// finding out does not lock the person's account.
@@ -186,6 +190,7 @@ impl ActiveDirectory {
             controllers: Controllers::new(configured, preferred),
             attributes: settings.attributes,
             groups: settings.groups,
+            login,
             now: settings.now,
             disproved: Mutex::default(),
             just_read: JustRead::default(),
@@ -475,6 +480,22 @@ impl Directory for ActiveDirectory {
 
     async fn is_reachable(&self) -> bool {
         self.controllers.probe().await
+    }
+
+    fn own_account(&self) -> Option<OwnAccount> {
+        self.login.refusal().map(|refusal| match refusal {
+            BindRefusal::Locked => OwnAccount::Locked,
+            BindRefusal::WrongPassword
+            | BindRefusal::Disabled
+            | BindRefusal::AccountExpired
+            | BindRefusal::PasswordExpired
+            | BindRefusal::MustChange
+            | BindRefusal::Other => OwnAccount::Refused,
+        })
+    }
+
+    fn try_own_account_again(&self) {
+        self.login.try_again();
     }
 }
 

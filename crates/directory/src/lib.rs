@@ -11,7 +11,9 @@ pub mod active_directory;
 use std::future::Future;
 
 use password::NewPassword;
-use protocol::directory::{AccountRecord, AccountStatus, ExternalId, Fence, NotDone, Outcome};
+use protocol::directory::{
+    AccountRecord, AccountStatus, ExternalId, Fence, NotDone, Outcome, OwnAccount,
+};
 use tokio::sync::mpsc;
 
 /// Where a reading of the accounts left off. Means something only to the driver that made it,
@@ -119,4 +121,13 @@ pub trait Directory: Send + Sync {
     fn is_reachable(&self) -> impl Future<Output = bool> + Send {
         async { true }
     }
+
+    /// Why the directory does not let our own account in, as far as it said so. It is then
+    /// asked only now and then, so that we do not lock the account ourselves.
+    fn own_account(&self) -> Option<OwnAccount> {
+        None
+    }
+
+    /// An administrator says that our own account may be tried again.
+    fn try_own_account_again(&self) {}
 }

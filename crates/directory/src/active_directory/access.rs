@@ -1,5 +1,6 @@
 //! Who may do what: an object's access list (MS-DTYP 2.4), read for two questions: whether our
-//! own logon holds an extended right on it, and whether somebody may write an attribute.
+//! own logon holds a right on it or on what is below it, and whether somebody may write an
+//! attribute.
 
 /// Bit of an access mask: an extended right, named by the entry's object type.
 const CONTROL_ACCESS: u32 = 0x100;
@@ -9,8 +10,12 @@ const GENERIC_WRITE: u32 = 0x4000_0000;
 const WRITE_PROPERTY: u32 = 0x20;
 /// Writing the access list itself, or becoming its owner, who may.
 const WRITE_ACCESS: u32 = 0x4_0000 | 0x8_0000;
+/// The entry is handed down to containers, which accounts are, too.
+const CONTAINER_INHERIT: u8 = 0x2;
 /// The entry is only handed down, it does not count here.
 const INHERIT_ONLY: u8 = 0x8;
+/// The entry came from above.
+const INHERITED: u8 = 0x10;
 
 /// Reset-Password, 00299570-246d-11d0-a768-00aa006e0529.
 pub(super) const RESET_PASSWORD: [u8; 16] = [
@@ -24,11 +29,92 @@ pub(super) const UNEXPIRE_PASSWORD: [u8; 16] = [
 /// Whether somebody with these SIDs holds the extended right. The first entry that speaks of it
 /// decides, as on the server. A descriptor that cannot be read grants nothing.
 pub(super) fn grants(descriptor: &[u8], own_sids: &[Vec<u8>], right: &[u8; 16]) -> bool {
-    entries(descriptor)
-        .into_iter()
-        .flatten()
-        .find(|entry| entry.speaks_of(own_sids, right))
-        .is_some_and(|entry| entry.allows)
+    AccessList::read(descriptor).allows(own_sids, &Wanted::extended(right))
+}
+
+/// A right that somebody may hold: a bit of the access mask, and what it is about.
+pub(super) struct Wanted {
+    mask: u32,
+    /// The extended right or the attribute, and the set that the attribute is in. Empty: all.
+    about: Vec<[u8; 16]>,
+}
+
+impl Wanted {
+    const READ_PROPERTY: u32 = 0x10;
+
+    /// An extended right.
+    pub(super) fn extended(right: &[u8; 16]) -> Self {
+        Self { mask: CONTROL_ACCESS, about: vec![*right] }
+    }
+
+    /// Writing an attribute, named itself or by one of its sets.
+    pub(super) fn writing(about: Vec<[u8; 16]>) -> Self {
+        Self { mask: WRITE_PROPERTY, about }
+    }
+
+    /// Reading every attribute.
+    pub(super) fn reading() -> Self {
+        Self { mask: Self::READ_PROPERTY, about: Vec::new() }
+    }
+}
+
+/// Who may do what to an object and what is below it.
+#[derive(Default)]
+pub(super) struct AccessList<'a> {
+    entries: Vec<AccessEntry<'a>>,
+    /// Whether nothing is inherited from above.
+    pub(super) is_protected: bool,
+}
+
+impl<'a> AccessList<'a> {
+    /// Reads a descriptor; one that cannot be read grants nothing.
+    pub(super) fn read(descriptor: &'a [u8]) -> Self {
+        /// SE_DACL_PROTECTED of the control word.
+        const PROTECTED: u16 = 0x1000;
+        Self {
+            entries: entries(descriptor).unwrap_or_default(),
+            is_protected: u16_at(descriptor, 2).is_some_and(|control| control & PROTECTED != 0),
+        }
+    }
+
+    /// Whether somebody with these SIDs holds the right on the object itself.
+    pub(super) fn allows(&self, own_sids: &[Vec<u8>], wanted: &Wanted) -> bool {
+        self.decides(own_sids, wanted, |entry| entry.flags & INHERIT_ONLY == 0)
+    }
+
+    /// Whether somebody with these SIDs holds the right on the objects of this class below it,
+    /// as far as they inherit.
+    pub(super) fn hands_down(
+        &self,
+        own_sids: &[Vec<u8>],
+        wanted: &Wanted,
+        class: &[u8; 16],
+    ) -> bool {
+        self.decides(own_sids, wanted, |entry| entry.is_handed_to(class))
+    }
+
+    /// The same, said here and not above.
+    pub(super) fn begins_to_hand_down(
+        &self,
+        own_sids: &[Vec<u8>],
+        wanted: &Wanted,
+        class: &[u8; 16],
+    ) -> bool {
+        self.decides(own_sids, wanted, |entry| {
+            entry.flags & INHERITED == 0 && entry.is_handed_to(class)
+        })
+    }
+
+    fn decides(
+        &self,
+        own_sids: &[Vec<u8>],
+        wanted: &Wanted,
+        counts: impl Fn(&AccessEntry<'_>) -> bool,
+    ) -> bool {
+        let first =
+            self.entries.iter().find(|entry| counts(entry) && entry.speaks_of(own_sids, wanted));
+        first.is_some_and(|entry| entry.allows)
+    }
 }
 
 /// Whether somebody with these SIDs may write an attribute that is known by these (its own and
@@ -66,15 +152,21 @@ struct AccessEntry<'a> {
     flags: u8,
     mask: u32,
     object: Option<&'a [u8]>,
+    /// The only class of objects that inherit it.
+    inherited_by: Option<&'a [u8]>,
     sid: &'a [u8],
 }
 
 impl AccessEntry<'_> {
-    fn speaks_of(&self, own_sids: &[Vec<u8>], right: &[u8; 16]) -> bool {
-        self.flags & INHERIT_ONLY == 0
-            && self.mask & (CONTROL_ACCESS | GENERIC_ALL) != 0
-            && self.object.is_none_or(|object| object == right)
+    fn speaks_of(&self, own_sids: &[Vec<u8>], wanted: &Wanted) -> bool {
+        let is_about = |object: &[u8]| wanted.about.iter().any(|about| about.as_slice() == object);
+        self.mask & (wanted.mask | GENERIC_ALL) != 0
+            && self.object.is_none_or(is_about)
             && own_sids.iter().any(|own| own == self.sid)
+    }
+
+    fn is_handed_to(&self, class: &[u8; 16]) -> bool {
+        self.flags & CONTAINER_INHERIT != 0 && self.inherited_by.is_none_or(|only| only == class)
     }
 }
 
@@ -97,18 +189,20 @@ fn entries(descriptor: &[u8]) -> Option<Vec<AccessEntry<'_>>> {
 /// An entry of the four kinds that grant or deny; others do not matter here.
 fn entry(bytes: &[u8]) -> Option<AccessEntry<'_>> {
     let (kind, flags, mask) = (*bytes.first()?, *bytes.get(1)?, u32_at(bytes, 4)?);
-    let (object, sid) = match kind {
-        0 | 1 => (None, bytes.get(8..)?),
+    let (object, inherited_by, sid) = match kind {
+        0 | 1 => (None, None, bytes.get(8..)?),
         5 | 6 => {
             let present = u32_at(bytes, 8)?;
-            let object = (present & 1 != 0).then(|| bytes.get(12..28)).flatten();
-            let before_sid =
-                12 + 16 * usize::from(present & 1 != 0) + 16 * usize::from(present & 2 != 0);
-            (object, bytes.get(before_sid..)?)
+            let (has_object, has_class) = (present & 1 != 0, present & 2 != 0);
+            let class_at = 12 + 16 * usize::from(has_object);
+            let sid_at = class_at + 16 * usize::from(has_class);
+            let object = has_object.then(|| bytes.get(12..28)).flatten();
+            let class = has_class.then(|| bytes.get(class_at..class_at + 16)).flatten();
+            (object, class, bytes.get(sid_at..)?)
         }
         _ => return None,
     };
-    Some(AccessEntry { allows: matches!(kind, 0 | 5), flags, mask, object, sid })
+    Some(AccessEntry { allows: matches!(kind, 0 | 5), flags, mask, object, inherited_by, sid })
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
@@ -189,6 +283,49 @@ mod tests {
         assert_eq!(may_write(&owned, &[US.to_vec()], &[attribute]), Some(true));
         assert_eq!(may_write(&owned, &[OTHERS.to_vec()], &[attribute]), Some(false));
         assert_eq!(may_write(&[1, 2, 3], &[US.to_vec()], &[attribute]), None);
+    }
+
+    #[test]
+    fn what_is_handed_down_is_told_apart_from_what_counts_here() {
+        const USER: [u8; 16] = [7; 16];
+        let wanted = Wanted::extended(&RESET_PASSWORD);
+        let handed = |flags| object_entry(5, flags, CONTROL_ACCESS, &RESET_PASSWORD, US);
+        let hands_down = |entry: Vec<u8>| {
+            let descriptor = descriptor(&[entry]);
+            let list = AccessList::read(&descriptor);
+            let sids = [US.to_vec()];
+            (
+                list.hands_down(&sids, &wanted, &USER),
+                list.begins_to_hand_down(&sids, &wanted, &USER),
+                list.allows(&sids, &wanted),
+            )
+        };
+        assert_eq!(hands_down(handed(0)), (false, false, true));
+        assert_eq!(hands_down(handed(CONTAINER_INHERIT)), (true, true, true));
+        assert_eq!(hands_down(handed(CONTAINER_INHERIT | INHERIT_ONLY)), (true, true, false));
+        assert_eq!(hands_down(handed(CONTAINER_INHERIT | INHERITED)), (true, false, true));
+        // Handed down to another class only.
+        let flags = CONTAINER_INHERIT | INHERIT_ONLY;
+        let body = [
+            &CONTROL_ACCESS.to_le_bytes()[..],
+            &3_u32.to_le_bytes(),
+            &RESET_PASSWORD,
+            &[9; 16],
+            &US,
+        ]
+        .concat();
+        let size = u16::try_from(4 + body.len()).unwrap().to_le_bytes();
+        let other_class = [&[5, flags][..], &size, &body].concat();
+        assert_eq!(hands_down(other_class), (false, false, false));
+    }
+
+    #[test]
+    fn switched_off_inheritance_is_seen() {
+        let mut bytes = descriptor(&[]);
+        assert!(!AccessList::read(&bytes).is_protected);
+        bytes[2..4].copy_from_slice(&0x9004_u16.to_le_bytes());
+        assert!(AccessList::read(&bytes).is_protected);
+        assert!(!AccessList::read(&[]).is_protected);
     }
 
     #[test]

@@ -37,8 +37,10 @@ const WRITE_LIMIT: Duration = Duration::from_secs(10);
 /// What the other end has not acknowledged for so long is never sent again.
 #[cfg(target_os = "linux")]
 const DELIVERY_LIMIT: Duration = Duration::from_secs(15);
-/// How long no bind is tried after a refused one, so that we do not lock our own account.
-const BIND_PAUSE: Duration = Duration::from_secs(60);
+/// How long no bind is tried after the first refused one, the second, and each further one: at
+/// most three in an hour, so that we do not lock our own account, nor keep it locked.
+const BIND_PAUSES: [Duration; 3] =
+    [Duration::from_secs(15 * 60), Duration::from_secs(30 * 60), Duration::from_secs(60 * 60)];
 /// How long a controller that could not be used is asked last. Longer than two probes are
 /// apart, so that only those wait for it.
 const FAILING: Duration = Duration::from_secs(75);
@@ -63,14 +65,53 @@ pub(super) struct Login {
     pub(super) password: PasswordSource,
     pub(super) base_dns: Vec<String>,
     pub(super) excluded_dns: Vec<String>,
-    /// One wrong password, tried at each of three controllers, would lock our own account.
-    refused: Mutex<Option<RefusedBind>>,
+    standing: Mutex<Standing>,
+    /// While it is not certain that we are let in, one try at a time: one wrong password, tried
+    /// at each of three controllers, would lock our own account.
+    turn: tokio::sync::Mutex<()>,
+}
+
+/// What is known of our own account.
+#[derive(Default)]
+struct Standing {
+    is_let_in: bool,
+    refused: Option<RefusedBind>,
 }
 
 struct RefusedBind {
     password: Zeroizing<String>,
     refusal: BindRefusal,
     until: Instant,
+    /// How often in a row.
+    times: usize,
+}
+
+impl Standing {
+    /// Whether a bind with this password may be tried. Another password than the refused one
+    /// may: an administrator has put it there.
+    fn may_try(&self, password: &Zeroizing<String>, now: Instant) -> Result<(), Fault> {
+        match &self.refused {
+            Some(refused) if refused.password == *password && now < refused.until => {
+                Err(Fault::BindRefused(refused.refusal))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Says for how long no further try is made.
+    fn was_refused(
+        &mut self,
+        password: Zeroizing<String>,
+        refusal: BindRefusal,
+        now: Instant,
+    ) -> Duration {
+        let times = self.refused.take().map_or(0, |refused| refused.times + 1);
+        let longest = BIND_PAUSES[BIND_PAUSES.len() - 1];
+        let pause = BIND_PAUSES.get(times).copied().unwrap_or(longest);
+        self.refused = Some(RefusedBind { password, refusal, until: now + pause, times });
+        self.is_let_in = false;
+        pause
+    }
 }
 
 impl Login {
@@ -80,7 +121,27 @@ impl Login {
         base_dns: Vec<String>,
         excluded_dns: Vec<String>,
     ) -> Self {
-        Self { bind_user, password, base_dns, excluded_dns, refused: Mutex::default() }
+        let (standing, turn) = (Mutex::default(), tokio::sync::Mutex::default());
+        Self { bind_user, password, base_dns, excluded_dns, standing, turn }
+    }
+
+    /// Why our own account was not let in the last time.
+    pub(super) fn refusal(&self) -> Option<BindRefusal> {
+        lock(&self.standing).refused.as_ref().map(|refused| refused.refusal)
+    }
+
+    /// Lets it be tried again at once.
+    pub(super) fn try_again(&self) {
+        if let Some(refused) = lock(&self.standing).refused.as_mut() {
+            refused.until = Instant::now();
+        }
+    }
+
+    /// The password to try now.
+    fn password_to_try(&self) -> Result<Zeroizing<String>, Fault> {
+        let password = (self.password)().map_err(Fault::NoPassword)?;
+        lock(&self.standing).may_try(&password, Instant::now())?;
+        Ok(password)
     }
 }
 
@@ -138,6 +199,8 @@ impl Controller {
 
     /// A connection of its own, for long reads that must not hold up a write.
     pub(super) async fn new_session(&self) -> Result<Session, Fault> {
+        // No connection for a bind that is not to be tried.
+        drop(self.login.password_to_try()?);
         let mut ldap = self.connect().await?;
         self.bind(&mut ldap).await?;
         Session::learn(ldap, &self.login).await
@@ -206,25 +269,24 @@ impl Controller {
     }
 
     async fn bind(&self, ldap: &mut Ldap) -> Result<(), Fault> {
-        let password = (self.login.password)().map_err(Fault::NoPassword)?;
-        if let Some(refused) = lock(&self.login.refused).as_ref()
-            && refused.password == password
-            && Instant::now() < refused.until
-        {
-            return Err(Fault::BindRefused(refused.refusal));
-        }
+        let is_let_in = lock(&self.login.standing).is_let_in;
+        let _turn = if is_let_in { None } else { Some(self.login.turn.lock().await) };
+        let password = self.login.password_to_try()?;
         let answer = timed(READ_LIMIT, ldap.simple_bind(&self.login.bind_user, &password)).await?;
         match answer.rc {
             0 => {
-                *lock(&self.login.refused) = None;
+                *lock(&self.login.standing) = Standing { is_let_in: true, refused: None };
                 Ok(())
             }
             49 => {
                 let refusal = BindRefusal::read(&answer.text);
-                tracing::error!(controller = %self.url, %refusal, "the service account cannot sign in; no further try for {} s", BIND_PAUSE.as_secs());
                 if refusal.is_about_account() {
-                    let until = Instant::now() + BIND_PAUSE;
-                    *lock(&self.login.refused) = Some(RefusedBind { password, refusal, until });
+                    let now = Instant::now();
+                    let pause = lock(&self.login.standing).was_refused(password, refusal, now);
+                    let minutes = pause.as_secs() / 60;
+                    tracing::error!(controller = %self.url, %refusal, minutes, "the service account cannot sign in; no further try for a while");
+                } else {
+                    tracing::error!(controller = %self.url, %refusal, "the service account cannot sign in");
                 }
                 Err(Fault::BindRefused(refusal))
             }
@@ -346,6 +408,14 @@ impl Session {
         Ok(entries.into_iter().map(Entry::read).collect())
     }
 
+    /// Who may do what; `None` as well when we may not see it.
+    pub(super) async fn access_list_if_seen(&self, dn: &str) -> Result<Option<Vec<u8>>, Fault> {
+        match self.access_list(dn).await {
+            Err(Fault::Refused { .. }) => Ok(None),
+            other => other,
+        }
+    }
+
     /// Searches a whole subtree, to be read page by page.
     pub(super) async fn pages(
         &self,
@@ -443,6 +513,36 @@ fn parse(url: &str) -> Option<(String, u16)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn password(text: &str) -> Zeroizing<String> {
+        Zeroizing::new(text.to_owned())
+    }
+
+    #[tokio::test]
+    async fn a_refused_account_is_tried_at_most_three_times_an_hour_and_then_hourly() {
+        let mut standing = Standing::default();
+        let (start, minute) = (Instant::now(), Duration::from_secs(60));
+        let mut tries = Vec::new();
+        // Somebody asks every five seconds, for ten hours.
+        for step in 0..(10 * 3600 / 5) {
+            let now = start + Duration::from_secs(5 * step);
+            if standing.may_try(&password("wrong"), now).is_ok() {
+                tries.push(now);
+                standing.was_refused(password("wrong"), BindRefusal::Locked, now);
+            }
+        }
+        assert_eq!(tries.len(), 3 + 9);
+        for hour in tries.windows(4) {
+            assert!(hour[3] - hour[0] > 60 * minute, "three an hour at most");
+        }
+        let within_lockout = |window: &[Instant]| window[2] - window[0] < 30 * minute;
+        assert!(!tries.windows(3).any(within_lockout), "two in half an hour lock nobody");
+        // A new password is tried at once, and the count goes on if it is wrong as well.
+        let now = start + Duration::from_secs(10 * 3600);
+        assert!(standing.may_try(&password("new"), now).is_ok());
+        standing.was_refused(password("new"), BindRefusal::WrongPassword, now);
+        assert!(standing.may_try(&password("new"), now + 59 * minute).is_err());
+    }
 
     #[test]
     fn only_ldaps_is_an_address() {

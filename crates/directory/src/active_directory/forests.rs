@@ -10,7 +10,7 @@ use std::{
 
 use ldap3::ldap_escape;
 use password::NewPassword;
-use protocol::directory::{AccountStatus, ExternalId, Fence, NotDone, Outcome};
+use protocol::directory::{AccountStatus, ExternalId, Fence, NotDone, Outcome, OwnAccount};
 use tokio::{sync::mpsc, time::Instant};
 use uuid::Uuid;
 
@@ -46,8 +46,8 @@ impl Forests {
         Self { domains, routes: Mutex::default(), singles: Mutex::default() }
     }
 
-    /// Examines every controller of every domain, each domain in its place.
-    pub async fn examine(&self) -> Vec<Vec<Examination>> {
+    /// Examines every domain, each in its place.
+    pub async fn examine(&self) -> Vec<Examination> {
         let mut all = Vec::with_capacity(self.domains.len());
         for domain in &self.domains {
             all.push(domain.examine().await);
@@ -257,6 +257,14 @@ impl Directory for Forests {
             is_reachable |= domain.is_reachable().await;
         }
         is_reachable
+    }
+
+    fn own_account(&self) -> Option<OwnAccount> {
+        self.domains.iter().find_map(Directory::own_account)
+    }
+
+    fn try_own_account_again(&self) {
+        self.domains.iter().for_each(Directory::try_own_account_again);
     }
 }
 

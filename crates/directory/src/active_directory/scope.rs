@@ -78,6 +78,11 @@ impl Scope {
         dn.is_some_and(|dn| self.bases.iter().any(|base| dn.is_within(base)))
     }
 
+    /// Whether our own account is in a group of administrators.
+    pub(super) fn is_administrator(&self) -> bool {
+        self.own_sids.iter().any(|sid| is_protected_group(sid))
+    }
+
     fn is_own(&self, entry: &Entry, sid: Option<&Vec<u8>>) -> bool {
         let by_name = ["userPrincipalName", "sAMAccountName"].into_iter().any(|name| {
             let own = self.bind_user.rsplit('\\').next().unwrap_or_default();

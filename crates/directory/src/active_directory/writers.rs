@@ -92,6 +92,13 @@ impl Controllers {
         known(&lock(&self.found))
     }
 
+    /// The PDC emulator, as the directory names it.
+    pub(super) async fn pdc(&self) -> Option<Arc<Controller>> {
+        let mut search = Search::new("", &[]);
+        search.and_failing = true;
+        self.pdc_emulator(&mut search).await
+    }
+
     /// Takes note of who holds the role now.
     pub(super) fn note(&self, head: &Head) {
         let mut pdc = lock(&self.pdc);
