@@ -12,7 +12,7 @@ use std::{
 
 use directory::Directory;
 use protocol::{
-    agent::{HEARTBEAT_S, Order, Report},
+    agent::{HEARTBEAT_S, Health, Order, Report, Stopped},
     directory::ExternalId,
     sealed::RecipientList,
 };
@@ -27,11 +27,16 @@ use crate::{
     clock::Clock,
     config::Config,
     enrolment::{self, Enrolment, EnrolmentError, Keys},
+    event_log::{Details, EventLog},
+    events::Event,
     journal::{Journal, JournalError},
     limits::Limits,
     link::{Ends, Link, Peer, ServiceTime, backoff},
+    local::{Local, LocalWatch},
     outbox::Outbox,
+    reach::Reach,
     recipients::{self, Recipients},
+    standing::{Seen, Standing},
     synchronisation::{Asked, Every, Synchronisation},
     write_back::{Arrived, WriteBack},
 };
@@ -60,7 +65,8 @@ struct Shared<D> {
     directory: Arc<D>,
     write_back: WriteBack<D>,
     outbox: Outbox,
-    limits: Arc<Limits>,
+    local: Arc<Local>,
+    reach: Reach,
     synchronise: Arc<Asked>,
     is_reachable: AtomicBool,
     /// The agents of this directory; a file that `regain-agent admit` changes too.
@@ -98,6 +104,21 @@ impl<D: Directory + 'static> Agent<D> {
         clock: Clock,
         rng: StdRng,
     ) -> Result<Self, AgentError> {
+        let events = EventLog::new(Vec::new(), clock.clone());
+        Self::open_with(config, directory, secrets, (clock, rng), events)
+    }
+
+    /// The same, with an event log of its own.
+    ///
+    /// # Errors
+    /// [`AgentError`].
+    pub fn open_with(
+        config: &Config,
+        directory: D,
+        secrets: &SecretStore,
+        (clock, rng): (Clock, StdRng),
+        events: EventLog,
+    ) -> Result<Self, AgentError> {
         let enrolment = Enrolment::read(&config.agent.data_dir)?;
         let keys = Keys::read(secrets, enrolment.recipient_key)?;
         let data_dir = &config.agent.data_dir;
@@ -105,16 +126,21 @@ impl<D: Directory + 'static> Agent<D> {
         let recipients = Recipients::read(data_dir)?;
         let client =
             enrolment::client(config.service.ca_file.as_deref()).map_err(AgentError::Client)?;
-        let now = clock.unix_millis();
+        let standing = Standing::of(data_dir);
+        let (now, released_at) = (clock.unix_millis(), standing.released_at());
         let age = |at: u64| Duration::from_millis(now.saturating_sub(at));
-        let ages = journal.intent_times().into_iter().map(age).collect();
-        let limits = Arc::new(Limits::new(config.limits.operations_per_hour, ages, Instant::now()));
+        let times = journal.intent_times().into_iter().filter(|at| *at > released_at);
+        let ages = times.map(age).collect();
+        let per_hour = config.limits.operations_per_hour;
+        let limits = Limits::new(per_hour, standing.clone(), ages, Instant::now());
+        let limits = Arc::new(limits);
+        let local = Arc::new(Local::new(limits, standing, events, clock.clone()));
         let directory = Arc::new(directory);
         let outbox = Outbox::default();
         let write_back = WriteBack::new(
             Arc::clone(&directory),
             journal,
-            Arc::clone(&limits),
+            Arc::clone(&local),
             outbox.clone(),
             keys,
             enrolment.tenant,
@@ -125,7 +151,8 @@ impl<D: Directory + 'static> Agent<D> {
             directory,
             write_back,
             outbox,
-            limits,
+            reach: Reach::new(Arc::clone(&local)),
+            local,
             synchronise: Arc::default(),
             is_reachable: AtomicBool::new(false),
             recipients: Mutex::new(recipients),
@@ -151,8 +178,10 @@ impl<D: Directory + 'static> Agent<D> {
     /// When the journal failed: the next start finds out by reading what became of its writes.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), AgentError> {
         let shared = Arc::clone(&self.shared);
+        shared.local.events.write(Event::ServiceStarted, Details::none());
         let tasks = [
             tokio::spawn(Arc::clone(&shared).watch_directory()),
+            tokio::spawn(Arc::clone(&shared).watch_local()),
             tokio::spawn(self.synchronisation().run()),
             tokio::spawn({
                 let shared = Arc::clone(&shared);
@@ -170,6 +199,7 @@ impl<D: Directory + 'static> Agent<D> {
         }
         // Whatever is not done by then stays open in the journal.
         let _ = timeout(GRACE, shared.permits.acquire_many(ORDERS)).await;
+        shared.local.events.write(Event::ServiceStopped, Details::none());
         ended
     }
 
@@ -186,7 +216,7 @@ impl<D: Directory + 'static> Agent<D> {
                 Ok(link) => {
                     let since = Instant::now();
                     self.warn_of_skew(&link.service_time);
-                    tracing::info!(service = %self.enrolment.origin, "linked");
+                    self.shared.reach.linked();
                     let mut reports = self.shared.outbox.connect();
                     tokio::spawn(Arc::clone(&self.shared).greet());
                     if synchronised.is_none_or(|at| at.elapsed() > FRESH) {
@@ -195,7 +225,7 @@ impl<D: Directory + 'static> Agent<D> {
                     }
                     let error = link.serve(&self.shared, &mut reports).await;
                     self.shared.outbox.disconnect();
-                    tracing::warn!(%error, "link ended");
+                    self.shared.reach.link_failed(&error);
                     // A link that stood was no failed try.
                     tries = if since.elapsed() > Duration::from_secs(HEARTBEAT_S) {
                         0
@@ -204,7 +234,7 @@ impl<D: Directory + 'static> Agent<D> {
                     };
                 }
                 Err(error) => {
-                    tracing::warn!(service = %self.enrolment.origin, %error, "no link");
+                    self.shared.reach.link_failed(&error);
                     tries += 1;
                 }
             }
@@ -215,7 +245,8 @@ impl<D: Directory + 'static> Agent<D> {
     fn warn_of_skew(&self, service: &ServiceTime) {
         let skew = service.unix_millis().abs_diff(self.clock.unix_millis());
         if skew > SKEW_MILLIS {
-            tracing::warn!(seconds = skew / 1000, "this machine's clock and the service's differ");
+            let details = Details::none().number("seconds", skew / 1000);
+            self.shared.local.events.write(Event::ClockWrong, details);
         }
     }
 
@@ -223,7 +254,7 @@ impl<D: Directory + 'static> Agent<D> {
         Synchronisation {
             directory: Arc::clone(&self.shared.directory),
             outbox: self.shared.outbox.clone(),
-            limits: Arc::clone(&self.shared.limits),
+            limits: Arc::clone(&self.shared.local.limits),
             clock: self.clock.clone(),
             every: self.synchronise_every,
             asked: Arc::clone(&self.shared.synchronise),
@@ -251,6 +282,7 @@ impl<D: Directory + 'static> Shared<D> {
         if let Some(list) = self.list() {
             self.outbox.send(list).await;
         }
+        self.outbox.send(self.health()).await;
         self.outbox.send(self.alive()).await;
         self.write_back.tell_unstored().await;
     }
@@ -296,7 +328,7 @@ impl<D: Directory + 'static> Shared<D> {
             tracing::info!(epoch, keys, "the agents of this directory changed");
         }
         if adopted && recipients.is_dismissed() {
-            tracing::error!("taken off the list: no password is sealed for this agent any more");
+            self.local.events.write(Event::Dismissed, Details::none());
         }
     }
 
@@ -307,6 +339,45 @@ impl<D: Directory + 'static> Shared<D> {
         Report::Heartbeat { directory_reachable: is_reachable && is_listed }
     }
 
+    fn health(&self) -> Report {
+        Report::Health(Health {
+            stopped: self.stopped(),
+            waiting: u32::try_from(self.write_back.waiting()).unwrap_or(u32::MAX),
+            unix_millis: self.clock.unix_millis(),
+            software: env!("CARGO_PKG_VERSION").to_owned(),
+        })
+    }
+
+    /// A refused account stops this agent only when no directory is left that lets it in.
+    fn stopped(&self) -> Option<Stopped> {
+        let is_reachable = self.is_reachable.load(Ordering::Relaxed);
+        self.local.stopped(self.directory.own_account().filter(|_| !is_reachable))
+    }
+
+    /// Looks at what an administrator says on this machine and at what stops the agent, and
+    /// tells the service at once when that changes.
+    async fn watch_local(self: Arc<Self>) {
+        const LOOK_AGAIN: Duration = Duration::from_secs(5);
+        let mut watch = LocalWatch::new(&self.local);
+        loop {
+            let own_account = self.directory.own_account();
+            if self.local.was_released() {
+                self.directory.try_own_account_again();
+            }
+            let seen = Seen {
+                unix_millis: self.clock.unix_millis(),
+                linked: self.reach.is_linked(),
+                directory_reachable: self.is_reachable.load(Ordering::Relaxed),
+                stopped: self.stopped().map(|why| why.code().to_owned()),
+                under_way: u32::try_from(self.write_back.under_way()).unwrap_or(u32::MAX),
+            };
+            if watch.look(&self.local, own_account, &seen) {
+                self.outbox.send(self.health()).await;
+            }
+            let _ = timeout(LOOK_AGAIN, self.local.changed.notified()).await;
+        }
+    }
+
     /// Asks the directory whether it answers, often enough to keep its connection warm, and
     /// tells the service at once when that changes.
     async fn watch_directory(self: Arc<Self>) {
@@ -314,8 +385,10 @@ impl<D: Directory + 'static> Shared<D> {
         loop {
             let is_reachable = self.directory.is_reachable().await;
             let was_reachable = self.is_reachable.swap(is_reachable, Ordering::Relaxed);
+            self.reach.directory(is_reachable);
             if is_reachable != was_reachable {
-                tracing::info!(is_reachable, "directory");
+                self.local.changed.notify_one();
+                self.outbox.send(self.health()).await;
                 self.outbox.send(self.alive()).await;
             }
             sleep(if is_reachable { Duration::from_secs(HEARTBEAT_S) } else { WHEN_GONE }).await;
@@ -324,6 +397,7 @@ impl<D: Directory + 'static> Shared<D> {
 
     async fn tell_status(&self, request: u64, account: ExternalId) {
         let status = self.directory.status(&account).await;
+        self.local.asked_about(&account, &status);
         self.outbox.send(Report::Status { request, status }).await;
     }
 }
@@ -353,7 +427,7 @@ impl<D: Directory + 'static> Peer for Arc<Shared<D>> {
 
     fn heartbeat(&self) -> Vec<Report> {
         let expire_at = self.recipients_expire_at.load(Ordering::Relaxed);
-        let mut reports = vec![self.alive()];
+        let mut reports = vec![self.health(), self.alive()];
         if self.recipients_changed() || recipients::is_due(expire_at, self.clock.unix_seconds()) {
             reports.extend(self.list());
         }

@@ -213,11 +213,20 @@ pub struct LogSection {
     pub filter: String,
     /// How it is written.
     pub format: LogFormat,
+    /// Where events are kept as JSON; in the data folder when absent.
+    pub event_file: Option<PathBuf>,
+    /// The size at which that file is begun anew, in megabytes.
+    pub event_file_mb: u32,
 }
 
 impl Default for LogSection {
     fn default() -> Self {
-        Self { filter: "info".to_owned(), format: LogFormat::Text }
+        Self {
+            filter: "info".to_owned(),
+            format: LogFormat::Text,
+            event_file: None,
+            event_file_mb: 10,
+        }
     }
 }
 
@@ -323,6 +332,12 @@ impl Config {
                 key: "limits.operations_per_hour",
                 wrong: "is 0",
                 right: "write 1 or more, or leave it out for 2 % of the accounts and at least 30",
+            },
+            Check {
+                bad: !(1..=1000).contains(&self.log.event_file_mb),
+                key: "log.event_file_mb",
+                wrong: "is out of range",
+                right: "write 1 to 1000",
             },
             Check {
                 bad: !(1..=1440).contains(&self.synchronisation.every_minutes),

@@ -9,12 +9,17 @@ pub mod clock;
 pub mod config;
 pub mod doctor;
 pub mod enrolment;
+pub mod event_log;
+pub mod events;
 pub mod journal;
 mod limits;
 mod link;
+mod local;
 mod outbox;
 pub mod private;
+mod reach;
 pub mod recipients;
+pub mod standing;
 mod synchronisation;
 mod write_back;
 

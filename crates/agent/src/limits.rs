@@ -1,11 +1,12 @@
 //! How many operations an hour this agent carries out, whatever the service asks
-//! (design decision 6). Whom it may touch at all is in the settings of the driver, which come
-//! from the same local file. The service can neither read nor raise any of it.
+//! (design decision 6). Past that it stops until somebody on this machine releases it: neither
+//! the next hour nor a restart does. Whom it may touch at all is in the settings of the driver,
+//! which come from the same local file. The service can neither read nor raise any of it.
 
 use std::{
     collections::VecDeque,
     sync::{
-        Mutex, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -13,31 +14,69 @@ use std::{
 
 use tokio::time::Instant;
 
+use crate::standing::Standing;
+
 const HOUR: Duration = Duration::from_secs(3600);
 /// Fewest operations an hour when the file names no number.
 const FEWEST: usize = 30;
 
-/// The hourly limit: a window that slides on the monotonic clock.
+/// The hourly limit: a window that slides on the monotonic clock, and a stop that does not end
+/// by itself.
 pub(crate) struct Limits {
     configured: Option<usize>,
     accounts: AtomicUsize,
-    taken: Mutex<VecDeque<Instant>>,
+    standing: Standing,
+    hour: Mutex<Hour>,
+}
+
+struct Hour {
+    taken: VecDeque<Instant>,
+    stop: Option<Stop>,
+    released_at: u64,
+}
+
+/// That the limit was passed.
+struct Stop {
+    /// Whether a restart would know of it.
+    is_on_disk: bool,
+}
+
+/// What came of asking for one operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// It may be carried out.
+    Yes,
+    /// This one was one too many.
+    StopsNow,
+    /// The agent has stopped before.
+    Stopped,
 }
 
 impl Limits {
     /// A limit as configured, or 2 % of the accounts and at least 30; with the operations that
     /// the journal says were begun `ages` ago, so that a restart does not start a new hour.
-    pub(crate) fn new(configured: Option<u32>, ages: Vec<Duration>, now: Instant) -> Self {
+    pub(crate) fn new(
+        configured: Option<u32>,
+        standing: Standing,
+        ages: Vec<Duration>,
+        now: Instant,
+    ) -> Self {
         let mut taken: Vec<Instant> = ages
             .into_iter()
             .filter(|age| *age < HOUR)
             .map(|age| now.checked_sub(age).unwrap_or(now))
             .collect();
         taken.sort_unstable();
+        let hour = Hour {
+            taken: taken.into(),
+            stop: standing.is_stopped().then_some(Stop { is_on_disk: true }),
+            released_at: standing.released_at(),
+        };
         Self {
             configured: configured.map(|n| usize::try_from(n).unwrap_or(usize::MAX)),
             accounts: AtomicUsize::new(0),
-            taken: Mutex::new(taken.into()),
+            standing,
+            hour: Mutex::new(hour),
         }
     }
 
@@ -52,53 +91,140 @@ impl Limits {
         self.configured.unwrap_or(by_size.max(FEWEST))
     }
 
-    /// Takes one operation from the hour; false when there is none left.
-    pub(crate) fn take(&self, now: Instant) -> bool {
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        while taken.front().is_some_and(|&at| now.duration_since(at) >= HOUR) {
-            taken.pop_front();
+    /// Takes one operation from the hour, or stops.
+    pub(crate) fn take(&self, now: Instant, unix_millis: u64) -> Taken {
+        let mut hour = self.hour();
+        if self.still_stopped(&mut hour, unix_millis) {
+            return Taken::Stopped;
         }
-        let left = taken.len() < self.per_hour();
-        if left {
-            taken.push_back(now);
+        while hour.taken.front().is_some_and(|&at| now.duration_since(at) >= HOUR) {
+            hour.taken.pop_front();
         }
-        left
+        if hour.taken.len() < self.per_hour() {
+            hour.taken.push_back(now);
+            return Taken::Yes;
+        }
+        hour.stop = Some(Stop { is_on_disk: self.note_stop(unix_millis) });
+        Taken::StopsNow
+    }
+
+    /// Whether it has stopped and was not released since.
+    pub(crate) fn is_stopped(&self, unix_millis: u64) -> bool {
+        self.still_stopped(&mut self.hour(), unix_millis)
+    }
+
+    fn still_stopped(&self, hour: &mut Hour, unix_millis: u64) -> bool {
+        let Some(stop) = hour.stop.as_mut() else {
+            return false;
+        };
+        let released_at = self.standing.released_at();
+        // A stop that is not on disk is not there to be removed either.
+        if released_at != hour.released_at && !self.standing.is_stopped() {
+            hour.released_at = released_at;
+            hour.stop = None;
+            hour.taken.clear();
+            return false;
+        }
+        if !stop.is_on_disk {
+            stop.is_on_disk = self.note_stop(unix_millis);
+        }
+        true
+    }
+
+    fn note_stop(&self, unix_millis: u64) -> bool {
+        let noted = self.standing.stop(unix_millis);
+        if let Err(error) = &noted {
+            tracing::error!(%error, "the stop cannot be noted; it stands until this agent ends");
+        }
+        noted.is_ok()
+    }
+
+    fn hour(&self) -> MutexGuard<'_, Hour> {
+        self.hour.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tempfile::TempDir;
+
     use super::*;
 
+    fn limits(folder: &TempDir, configured: Option<u32>, ages: &[u64], now: Instant) -> Limits {
+        let ages = ages.iter().copied().map(Duration::from_secs).collect();
+        Limits::new(configured, Standing::of(folder.path()), ages, now)
+    }
+
     fn take_all(limits: &Limits, now: Instant) -> usize {
-        (0..10_000).take_while(|_| limits.take(now)).count()
+        (0..10_000).take_while(|_| limits.take(now, 1) == Taken::Yes).count()
     }
 
     #[tokio::test]
     async fn the_hour_slides() {
-        let now = Instant::now();
-        let limits = Limits::new(Some(3), Vec::new(), now);
-        assert_eq!(take_all(&limits, now), 3);
-        assert!(!limits.take(now + HOUR - Duration::from_secs(1)));
-        assert_eq!(take_all(&limits, now + HOUR), 3);
+        let (folder, now) = (tempfile::tempdir().unwrap(), Instant::now());
+        let limits = limits(&folder, Some(3), &[], now);
+        for _ in 0..3 {
+            assert_eq!(limits.take(now, 1), Taken::Yes);
+        }
+        for _ in 0..3 {
+            assert_eq!(limits.take(now + HOUR, 1), Taken::Yes);
+        }
+        assert_eq!(limits.take(now + HOUR + HOUR - Duration::from_secs(1), 1), Taken::StopsNow);
+    }
+
+    #[tokio::test]
+    async fn past_the_limit_neither_time_nor_a_restart_releases_it() {
+        let (folder, now) = (tempfile::tempdir().unwrap(), Instant::now());
+        let first = limits(&folder, Some(2), &[], now);
+        let taken: Vec<Taken> = (0..4).map(|_| first.take(now, 1)).collect();
+        assert_eq!(taken, [Taken::Yes, Taken::Yes, Taken::StopsNow, Taken::Stopped]);
+        let later = now + HOUR * 100;
+        assert_eq!(first.take(later, 1), Taken::Stopped);
+        let restarted = limits(&folder, Some(2), &[], later);
+        assert!(restarted.is_stopped(1));
+        assert_eq!(restarted.take(later, 1), Taken::Stopped);
+
+        // A release is seen by the running agent, and begins a new hour.
+        Standing::of(folder.path()).release(5).unwrap();
+        assert!(!restarted.is_stopped(1));
+        assert_eq!(take_all(&restarted, later), 2);
+        assert_eq!(restarted.take(later, 1), Taken::Stopped);
+        Standing::of(folder.path()).release(6).unwrap();
+        assert_eq!(restarted.take(later, 1), Taken::Yes);
+    }
+
+    #[tokio::test]
+    async fn a_stop_that_cannot_be_noted_stands_all_the_same() {
+        let (folder, now) = (tempfile::tempdir().unwrap(), Instant::now());
+        let data = folder.path().join("data");
+        std::fs::create_dir(&data).unwrap();
+        let limits = Limits::new(Some(1), Standing::of(&data), Vec::new(), now);
+        assert_eq!(limits.take(now, 1), Taken::Yes);
+        std::fs::remove_dir_all(&data).unwrap();
+        assert_eq!(limits.take(now, 1), Taken::StopsNow);
+        assert_eq!(limits.take(now + HOUR, 1), Taken::Stopped);
+        // As soon as the disk is back, a restart knows of it too.
+        std::fs::create_dir(&data).unwrap();
+        assert!(limits.is_stopped(1));
+        assert!(Standing::of(&data).is_stopped());
     }
 
     #[tokio::test]
     async fn small_directories_get_thirty_and_large_ones_two_percent() {
         let now = Instant::now();
-        let limits = Limits::new(None, Vec::new(), now);
-        assert_eq!(take_all(&limits, now), 30);
-        limits.set_accounts(10_000);
-        assert_eq!(take_all(&limits, now), 170);
-        limits.set_accounts(10);
-        assert_eq!(limits.per_hour(), 30);
+        for (accounts, expected) in [(0, 30), (10, 30), (10_000, 200)] {
+            let folder = tempfile::tempdir().unwrap();
+            let limits = limits(&folder, None, &[], now);
+            limits.set_accounts(accounts);
+            assert_eq!(take_all(&limits, now), expected);
+        }
     }
 
     #[tokio::test]
     async fn a_restart_does_not_start_a_new_hour() {
-        let now = Instant::now();
-        let ages = [10, 3599, 3600, 9999].map(Duration::from_secs).to_vec();
-        assert_eq!(take_all(&Limits::new(Some(5), ages, now), now), 3);
+        let (folder, now) = (tempfile::tempdir().unwrap(), Instant::now());
+        let limits = limits(&folder, Some(5), &[10, 3599, 3600, 9999], now);
+        assert_eq!(take_all(&limits, now), 3);
     }
 
     proptest::proptest! {
@@ -106,12 +232,17 @@ mod tests {
         fn no_hour_ever_has_more(limit in 1_u32..20, steps in proptest::collection::vec(0_u64..900, 1..200)) {
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
             let _entered = runtime.enter();
+            let folder = tempfile::tempdir().unwrap();
             let mut now = Instant::now();
-            let limits = Limits::new(Some(limit), Vec::new(), now);
+            let limits = limits(&folder, Some(limit), &[], now);
             let mut granted: Vec<Instant> = Vec::new();
+            let mut has_stopped = false;
             for step in steps {
                 now += Duration::from_secs(step);
-                if limits.take(now) {
+                let taken = limits.take(now, 1);
+                proptest::prop_assert!(taken != Taken::Yes || !has_stopped);
+                has_stopped |= taken != Taken::Yes;
+                if taken == Taken::Yes {
                     granted.push(now);
                 }
                 let last_hour = granted.iter().filter(|&&at| now - at < HOUR).count();

@@ -4,27 +4,32 @@
 mod windows_service;
 
 use std::{
-    io::{Read as _, Write as _},
+    io::{IsTerminal as _, Read as _, Write as _},
     path::PathBuf,
     process::ExitCode,
     sync::Arc,
 };
 
 use anyhow::{Context, Result};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use directory::active_directory::{ActiveDirectory, Forests, Settings, Trust};
 use protocol::admission::{Admission, JoinRequest};
 use rand::{
     SeedableRng,
     rngs::{StdRng, SysRng},
 };
+#[cfg(target_os = "linux")]
+use regain_agent::event_log::Journald;
 use regain_agent::{
-    Agent,
+    Agent, AgentError,
     clock::Clock,
-    config::{ActiveDirectorySection, Config, LogFormat},
-    doctor::{self, Verdict},
-    enrolment::{Bring, Enrolment, Keys, open_secrets},
+    config::{ActiveDirectorySection, Config, ConfigError, LogFormat},
+    doctor,
+    enrolment::{Bring, Enrolment, EnrolmentError, Keys, open_secrets},
+    event_log::{Details, EventLog, JsonFile, Sink, moment},
+    events::Event,
     recipients::{AdmitError, Recipients},
+    standing::Standing,
 };
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
@@ -83,6 +88,22 @@ enum Verb {
     Doctor {
         #[command(flatten)]
         common: Common,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Let the agent go on after a stop at its hourly limit, and try its own account again.
+    Release {
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Switch changing the directory on or off on this machine, or say how it stands. Switched
+    /// off, nothing new is begun, and what was begun is finished.
+    WriteBack {
+        #[command(flatten)]
+        common: Common,
+        /// Which way.
+        to: Switch,
     },
     /// The agent as a service of Windows.
     #[cfg(windows)]
@@ -90,6 +111,16 @@ enum Verb {
         #[command(subcommand)]
         what: windows_service::ServiceVerb,
     },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Switch {
+    /// Changes are carried out when the service asks (and has not switched them off itself).
+    On,
+    /// Nothing new is begun, whatever the service asks.
+    Off,
+    /// Say how it stands, and change nothing.
+    Status,
 }
 
 #[derive(Args)]
@@ -123,11 +154,13 @@ fn start(verb: Verb) -> Result<ExitCode> {
         | Verb::Admit { common, .. }
         | Verb::Dismiss { common, .. }
         | Verb::Run { common }
-        | Verb::Doctor { common } => common,
+        | Verb::Doctor { common, .. }
+        | Verb::Release { common }
+        | Verb::WriteBack { common, .. } => common,
         #[cfg(windows)]
         Verb::Service { .. } => return Ok(ExitCode::FAILURE),
     };
-    let config = Config::load(&common.config, &common.overrides)?;
+    let config = Config::load(&common.config, &common.overrides).inspect_err(unreadable)?;
     start_log(&config, std::io::stderr)?;
     let runtime = runtime()?;
     match verb {
@@ -144,7 +177,9 @@ fn start(verb: Verb) -> Result<ExitCode> {
         Verb::Admit { request, fingerprint, .. } => admit(&config, &request, &fingerprint),
         Verb::Dismiss { fingerprint, .. } => dismiss(&config, &fingerprint),
         Verb::Run { .. } => runtime.block_on(run(&config, stop())),
-        Verb::Doctor { .. } => runtime.block_on(diagnose(&config)),
+        Verb::Doctor { json, .. } => runtime.block_on(diagnose(&config, json)),
+        Verb::Release { .. } => release(&config),
+        Verb::WriteBack { to, .. } => write_back(&config, to),
         #[cfg(windows)]
         Verb::Service { .. } => Ok(ExitCode::FAILURE),
     }
@@ -154,6 +189,52 @@ fn start(verb: Verb) -> Result<ExitCode> {
 fn runtime() -> Result<tokio::runtime::Runtime> {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     builder.enable_all().build().context("starting the runtime")
+}
+
+/// A configuration that cannot be read names no file for events; the journal still hears of it.
+fn unreadable(error: &ConfigError) {
+    let log = EventLog::new(journal(), Clock::system());
+    log.write(Event::ConfigurationUnreadable, Details::none().cause(error));
+}
+
+fn release(config: &Config) -> Result<ExitCode> {
+    let standing = Standing::of(&config.agent.data_dir);
+    let stopped_at = standing.stopped_at();
+    let was_stopped = standing.release(Clock::system().unix_millis())?;
+    say(&match (was_stopped, stopped_at) {
+        (true, Some(at)) => format!(
+            "Released. It had stopped at its hourly limit {}; a new hour begins within seconds.",
+            moment(at)
+        ),
+        (true, None) => "Released: a new hour begins within seconds.".to_owned(),
+        (false, _) => "It had not stopped. Its own account is tried again within seconds, should the directory have refused it.".to_owned(),
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write_back(config: &Config, to: Switch) -> Result<ExitCode> {
+    let standing = Standing::of(&config.agent.data_dir);
+    let now = Clock::system().unix_millis();
+    if to != Switch::Status {
+        standing.switch(to == Switch::On, now)?;
+    }
+    let switch = if standing.is_switched_off() { "off" } else { "on" };
+    let mut lines = vec![format!("Write-back is {switch} on this machine.")];
+    if standing.is_stopped() {
+        lines.push("The agent has stopped at its hourly limit: regain-agent release.".to_owned());
+    }
+    lines.push(match standing.seen() {
+        Some(seen) if now.saturating_sub(seen.unix_millis) < 90_000 => {
+            let link = if seen.linked { "linked" } else { "not linked" };
+            let reach = if seen.directory_reachable { "reaches" } else { "does not reach" };
+            format!("The agent runs: {link}, {reach} the directory. Under way: {}.", seen.under_way)
+        }
+        Some(seen) => format!("The agent does not run; last seen {}.", moment(seen.unix_millis)),
+        None => "The agent has not run yet.".to_owned(),
+    });
+    lines.push("The service has a switch of its own, and the stricter counts: regain-service directory write-back ... status".to_owned());
+    say(&lines.join("\n"))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn read_admission(text: &str) -> Result<Admission> {
@@ -228,9 +309,17 @@ async fn enrol(config: &Config, code: Option<String>, bring: Bring<'_>) -> Resul
     let secrets = open_secrets(config)?;
     let mut rng = randomness()?;
     let clock = Clock::system();
+    let events = events(config);
     Enrolment::refuse_second(&config.agent.data_dir)?;
+    events.write(Event::OnboardingStart, Details::none());
     Recipients::begin(&config.agent.data_dir, bring)?;
-    let enrolment = Enrolment::make(config, &code, &secrets, bring, &clock, &mut rng).await?;
+    let enrolment = Enrolment::make(config, &code, &secrets, bring, &clock, &mut rng).await;
+    let enrolment = enrolment.inspect_err(|error| {
+        events.write(enrolment_failed(error), Details::none().cause(error));
+    })?;
+    for event in [Event::EnrolmentAccepted, Event::OnboardingSuccess] {
+        events.write(event, Details::none());
+    }
     say(&format!(
         "Enrolled with {} as agent {}.\nNext: regain-agent doctor, then regain-agent run.",
         enrolment.origin, enrolment.agent
@@ -238,27 +327,63 @@ async fn enrol(config: &Config, code: Option<String>, bring: Bring<'_>) -> Resul
     Ok(ExitCode::SUCCESS)
 }
 
+fn enrolment_failed(error: &EnrolmentError) -> Event {
+    if matches!(error, EnrolmentError::Service { .. }) {
+        Event::EnrolmentUnanswered
+    } else if matches!(error, EnrolmentError::WrongKey(_)) {
+        Event::WrongService
+    } else if matches!(error, EnrolmentError::Secrets(_) | EnrolmentError::NoKey(_)) {
+        Event::KeysUnusable
+    } else {
+        Event::EnrolmentRefused
+    }
+}
+
 async fn run(config: &Config, stop: impl Future<Output = ()>) -> Result<ExitCode> {
     let directory = directory(config)?;
+    let (events, clock) = (events(config), Clock::system());
     let secrets = open_secrets(config)?;
-    let agent = Agent::open(config, directory, &secrets, Clock::system(), randomness()?)?;
+    let opened =
+        Agent::open_with(config, directory, &secrets, (clock, randomness()?), events.clone());
+    let agent = opened.inspect_err(|error| {
+        let event = match error {
+            AgentError::Enrolment(_) => Event::KeysUnusable,
+            AgentError::Client(_) => Event::ConfigurationUnreadable,
+            AgentError::Journal(_) => Event::Unexpected,
+        };
+        events.write(event, Details::none().cause(error));
+    })?;
     agent.run(stop).await?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn diagnose(config: &Config) -> Result<ExitCode> {
-    let directory = directory(config)?;
-    let checks = doctor::examine(config, &directory, &Clock::system()).await;
-    for check in &checks {
-        say(&check.to_string())?;
+/// Where events go on this machine. The Windows event log is one more sink, here.
+fn events(config: &Config) -> EventLog {
+    let file = config.log.event_file.clone();
+    let file = file.unwrap_or_else(|| config.agent.data_dir.join("events.jsonl"));
+    let most_bytes = u64::from(config.log.event_file_mb) * 1_000_000;
+    let mut sinks = journal();
+    // Under systemd standard error is in the journal too: once is enough.
+    let is_twice = !sinks.is_empty() && std::env::var_os("JOURNAL_STREAM").is_some();
+    sinks.push(Box::new(JsonFile::new(file, most_bytes)));
+    let log = EventLog::new(sinks, Clock::system());
+    if is_twice { log.without_lines() } else { log }
+}
+
+fn journal() -> Vec<Box<dyn Sink>> {
+    #[cfg(target_os = "linux")]
+    if let Some(journal) = Journald::open() {
+        return vec![Box::new(journal)];
     }
-    let bad = checks.iter().filter(|check| matches!(check.verdict, Verdict::Bad { .. })).count();
-    say(&match bad {
-        0 => "Everything needed is in place.".to_owned(),
-        1 => "One thing must be mended.".to_owned(),
-        _ => format!("{bad} things must be mended."),
-    })?;
-    Ok(if bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Vec::new()
+}
+
+async fn diagnose(config: &Config, json: bool) -> Result<ExitCode> {
+    let directory = directory(config)?;
+    let findings = doctor::examine(config, &directory, &Clock::system()).await;
+    let is_seen = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    say(&if json { findings.json()? } else { findings.text(is_seen) })?;
+    Ok(if findings.bad() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn directory(config: &Config) -> Result<Forests> {

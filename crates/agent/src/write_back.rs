@@ -28,8 +28,8 @@ use crate::{
     clock::Clock,
     enrolment::Keys,
     journal::{Act, Intent, Journal, JournalError},
-    limits::Limits,
     link::ServiceTime,
+    local::Local,
     outbox::Outbox,
 };
 
@@ -46,7 +46,7 @@ const MAX_LIFE: Duration = Duration::from_secs(120);
 pub(crate) struct WriteBack<D> {
     directory: Arc<D>,
     journal: Journal,
-    limits: Arc<Limits>,
+    local: Arc<Local>,
     outbox: Outbox,
     keys: Keys,
     tenant: TenantId,
@@ -114,7 +114,7 @@ impl<D: Directory> WriteBack<D> {
     pub(crate) fn new(
         directory: Arc<D>,
         journal: Journal,
-        limits: Arc<Limits>,
+        local: Arc<Local>,
         outbox: Outbox,
         keys: Keys,
         tenant: TenantId,
@@ -123,7 +123,7 @@ impl<D: Directory> WriteBack<D> {
         Self {
             directory,
             journal,
-            limits,
+            local,
             outbox,
             keys,
             tenant,
@@ -134,6 +134,16 @@ impl<D: Directory> WriteBack<D> {
             accounts: Mutex::default(),
             broken: Notify::new(),
         }
+    }
+
+    /// Changes that were begun and have no outcome yet, or one that the service has not stored.
+    pub(crate) fn waiting(&self) -> usize {
+        self.journal.open_intents().len() + self.journal.unstored_outcomes().len()
+    }
+
+    /// Changes that were begun and have no outcome yet.
+    pub(crate) fn under_way(&self) -> usize {
+        self.journal.open_intents().len()
     }
 
     /// The keys, for the list of recipients and the link.
@@ -215,9 +225,13 @@ impl<D: Directory> WriteBack<D> {
         let allowed = match self.allow(arrived) {
             Ok(allowed) => allowed,
             Err(_) if arrived.change.handed_before => return self.only_look(arrived).await,
-            Err(reason) => return self.conclude(*operation, Outcome::NotDone { reason }).await,
+            Err(reason) => {
+                self.local.refused(&arrived.change, reason);
+                return self.conclude(*operation, Outcome::NotDone { reason }).await;
+            }
         };
         let intent = Intent { account: account.clone(), act: allowed.act(), fence: fence.clone() };
+        self.local.begins(*operation, &intent);
         fail_points::point("agent: before the intent is noted").await;
         let noted = self.journal.intend(*operation, intent.clone(), self.clock.unix_millis()).await;
         if let Err(error) = noted {
@@ -310,13 +324,7 @@ impl<D: Directory> WriteBack<D> {
             return Err(NotDone::Expired);
         }
         let allowed = self.open(arrived)?;
-        if !self.limits.take(Instant::now()) {
-            tracing::error!(
-                per_hour = self.limits.per_hour(),
-                "hourly limit reached: refusing further changes"
-            );
-            return Err(NotDone::AgentLimit);
-        }
+        self.local.take_one()?;
         Ok(allowed)
     }
 
@@ -377,7 +385,7 @@ impl<D: Directory> WriteBack<D> {
                 told = true;
             }
         }
-        tracing::error!(%operation, account = %intent.account.0, "cannot find out what became of a write; left open in the journal");
+        self.local.cannot_find_out(operation, intent);
         Ok(())
     }
 
@@ -402,7 +410,7 @@ impl<D: Directory> WriteBack<D> {
     async fn conclude(&self, operation: OperationId, outcome: Outcome) -> Result<(), JournalError> {
         self.journal.conclude(operation, outcome.clone(), self.clock.unix_millis()).await?;
         fail_points::point("agent: before the report").await;
-        tracing::info!(%operation, ?outcome, "operation ended");
+        self.local.ended(operation, self.journal.find(operation), &outcome);
         self.tell(operation, outcome).await;
         Ok(())
     }
@@ -415,7 +423,7 @@ impl<D: Directory> WriteBack<D> {
 
     fn or_end(&self, done: Result<(), JournalError>) {
         if let Err(error) = done {
-            tracing::error!(%error, "the journal failed; the agent ends and finds out after its restart");
+            self.local.journal_failed(&error);
             self.broken.notify_one();
         }
     }

@@ -1,7 +1,10 @@
 //! The real agent: the binary that stands beside a domain, with a configuration and a folder
 //! of its own, enrolled with a code as an administrator does it.
 
-use std::{path::PathBuf, process::Command};
+use std::{
+    path::PathBuf,
+    process::{Command, Output},
+};
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -174,6 +177,24 @@ impl Agent {
         };
         self.call(&mut self.command(&["service", "uninstall"]), "")?;
         Ok(windows.service_state(SERVICE)?.is_some())
+    }
+
+    /// What a verb of it answers, such as `doctor`; whatever it ends with.
+    ///
+    /// # Errors
+    /// When it cannot be run.
+    pub fn ask(&self, verb: &str, arguments: &[&str]) -> Result<Output> {
+        output_with_input(self.verb(verb).args(arguments), "")
+    }
+
+    /// Its configuration file.
+    pub fn configuration(&self) -> PathBuf {
+        self.folder.join("agent.toml")
+    }
+
+    /// Its data folder.
+    pub fn data_folder(&self) -> PathBuf {
+        self.folder.join("data")
     }
 
     /// The process id, to look at what it uses.

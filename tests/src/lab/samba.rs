@@ -14,7 +14,8 @@ use std::{
     process::Command,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::{
     ldap::{Bind, Credentials, Ldap, unicode_pwd},
@@ -319,6 +320,65 @@ impl Samba {
     pub fn let_agent_read(&self, dn: &str) -> Result<()> {
         let sid = self.sid_of("regain-agent")?;
         self.grant(dn, &format!("(A;CI;RPLCLORC;;;{sid})"))
+    }
+
+    /// Adds an organizational unit.
+    ///
+    /// # Errors
+    /// When the domain refuses.
+    pub fn add_unit(&self, dn: &str) -> Result<()> {
+        self.change(&format!("dn: {dn}\nchangetype: add\nobjectClass: organizationalUnit\n"))
+    }
+
+    /// Switches inheritance off on an object, as an administrator's mouse does: what came from
+    /// above is gone.
+    ///
+    /// # Errors
+    /// When the domain refuses.
+    pub fn switch_inheritance_off(&self, dn: &str) -> Result<()> {
+        self.set_inheritance(dn, false)
+    }
+
+    /// Lets an object inherit again.
+    ///
+    /// # Errors
+    /// When the domain refuses.
+    pub fn switch_inheritance_on(&self, dn: &str) -> Result<()> {
+        self.set_inheritance(dn, true)
+    }
+
+    fn set_inheritance(&self, dn: &str, on: bool) -> Result<()> {
+        /// SE_DACL_PROTECTED, in the second byte of the control word.
+        const PROTECTED: u8 = 0x10;
+        let found = self.ldap.read(ADMIN, dn, &["nTSecurityDescriptor"])?;
+        let mut found = found.into_iter().filter(|(name, _)| name == "nTSecurityDescriptor");
+        let (_, text) = found.next().context("no security descriptor")?;
+        let mut descriptor = STANDARD.decode(text)?;
+        let control = descriptor.get_mut(3).context("a torn descriptor")?;
+        *control = if on { *control & !PROTECTED } else { *control | PROTECTED };
+        self.change(&format!(
+            "dn: {dn}\nchangetype: modify\nreplace: nTSecurityDescriptor\n\
+             nTSecurityDescriptor:: {}\n",
+            STANDARD.encode(descriptor)
+        ))
+    }
+
+    /// Runs a command line of `samba-tool` as the domain's administrator, as somebody does who
+    /// copies it from a terminal.
+    ///
+    /// # Errors
+    /// When it is no such line, or the domain refuses.
+    pub fn paste(&self, line: &str) -> Result<String> {
+        ensure!(line.starts_with("samba-tool "), "not for Samba: {line}");
+        let url = format!("ldap://{}", self.address.ip);
+        let user = format!("Administrator%{ADMIN_PASSWORD}");
+        let configuration = self.folder.join("smb.conf");
+        run(Command::new("sh")
+            .arg("-c")
+            .arg(format!("{line} --URL=\"$1\" --user=\"$2\" -s \"$3\""))
+            .args(["paste", &url, &user])
+            .arg(configuration)
+            .env("PYTHONDONTWRITEBYTECODE", "1"))
     }
 
     fn grant(&self, dn: &str, rights: &str) -> Result<()> {

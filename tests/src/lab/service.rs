@@ -212,6 +212,16 @@ impl Service {
         Ok(printed.lines().filter_map(read).collect())
     }
 
+    /// How the agents of a directory are, as an administrator reads it.
+    ///
+    /// # Errors
+    /// When the service refuses.
+    pub fn agents(&self, directory: &str) -> Result<String> {
+        self.command_for_host(&["directory", "agents"], |command| {
+            command.args(["--directory", directory]);
+        })
+    }
+
     /// Adds a person to an embedded directory.
     ///
     /// # Errors

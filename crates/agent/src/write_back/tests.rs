@@ -23,6 +23,7 @@ use tokio::{sync::mpsc, time::sleep};
 use uuid::Uuid;
 
 use super::*;
+use crate::{event_log::tests::Kept, events::Event, limits::Limits, standing::Standing};
 
 const TENANT: TenantId = TenantId(Uuid::from_u128(2));
 const PASSWORD: &str = "Correct horse 7";
@@ -144,6 +145,7 @@ struct Lab {
     directory: Arc<Counting>,
     reports: mpsc::Receiver<Report>,
     folder: Arc<TempDir>,
+    events: Kept,
 }
 
 impl Lab {
@@ -159,7 +161,12 @@ impl Lab {
     fn on(directory: &Arc<Counting>, folder: Arc<TempDir>, per_hour: u32) -> Self {
         let journal =
             Journal::open(&folder.path().join("journal"), AgentId(Uuid::from_u128(1)), 0).unwrap();
-        let limits = Arc::new(Limits::new(Some(per_hour), Vec::new(), Instant::now()));
+        let standing = Standing::of(folder.path());
+        let limits = Limits::new(Some(per_hour), standing.clone(), Vec::new(), Instant::now());
+        let limits = Arc::new(limits);
+        let clock = Clock::new(|| 1_000);
+        let events = Kept::default();
+        let local = Arc::new(Local::new(limits, standing, events.log(), clock));
         let outbox = Outbox::default();
         let reports = outbox.connect();
         let keys = Keys {
@@ -169,8 +176,9 @@ impl Lab {
         };
         let clock = Clock::new(|| 1_000);
         let write_back =
-            WriteBack::new(Arc::clone(directory), journal, limits, outbox, keys, TENANT, clock);
-        Self { write_back: Arc::new(write_back), directory: Arc::clone(directory), reports, folder }
+            WriteBack::new(Arc::clone(directory), journal, local, outbox, keys, TENANT, clock);
+        let (write_back, directory) = (Arc::new(write_back), Arc::clone(directory));
+        Self { write_back, directory, reports, folder, events }
     }
 
     async fn order(&mut self, change: Change) -> Outcome {
@@ -518,8 +526,69 @@ async fn past_its_hourly_limit_the_agent_refuses() {
         outcomes.push(lab.order(unlock(operation)).await);
     }
     let refused = not_done(NotDone::AgentLimit);
-    assert_eq!(outcomes, [Outcome::Done, Outcome::Done, refused.clone(), refused]);
+    assert_eq!(outcomes, [Outcome::Done, Outcome::Done, refused.clone(), refused.clone()]);
     assert_eq!(directory.writes(), 2);
+    let stops = |lab: &Lab| {
+        lab.events.events().iter().filter(|event| **event == Event::LimitReached).count()
+    };
+    assert_eq!(stops(&lab), 1, "written down once");
+
+    // Neither the next hours nor a restart let it go on, only somebody here does.
+    tokio::time::advance(Duration::from_secs(3 * 3600)).await;
+    let mut lab = Lab::on(&directory, Arc::clone(&lab.folder), 2);
+    assert_eq!(lab.order(unlock(5)).await, refused);
+    assert!(Standing::of(lab.folder.path()).release(2_000).unwrap());
+    assert_eq!(lab.order(unlock(6)).await, Outcome::Done);
+    assert_eq!(directory.writes(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn switched_off_here_nothing_new_is_begun_and_what_was_begun_is_finished() {
+    let directory = Counting::with([Fate::RequestLate(Duration::from_secs(10))]);
+    let mut lab = Lab::new(&directory);
+    let standing = Standing::of(lab.folder.path());
+    let write_back = Arc::clone(&lab.write_back);
+    let begun = tokio::spawn(async move { write_back.carry_out(arrived(unlock(1))).await });
+    while lab.write_back.under_way() == 0 {
+        tokio::task::yield_now().await;
+    }
+
+    standing.switch(false, 1_000).unwrap();
+    let off = not_done(NotDone::SwitchedOff);
+    assert_eq!(lab.write_back.allow(&arrived(unlock(2))).err(), Some(NotDone::SwitchedOff));
+    begun.await.unwrap();
+    assert_eq!(lab.said().pop(), Some(Outcome::Done), "drained");
+    assert_eq!(lab.write_back.under_way(), 0);
+    assert_eq!(lab.order(reset(3)).await, off);
+    // A repetition is still answered with what became of it.
+    assert_eq!(lab.order(unlock(1)).await, Outcome::Done);
+    assert_eq!(directory.writes(), 1);
+
+    standing.switch(true, 2_000).unwrap();
+    assert_eq!(lab.order(unlock(4)).await, Outcome::Done);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_change_is_in_the_event_log_and_no_password_is() {
+    let directory = Counting::with([Fate::Answered, Fate::Refused(NotDone::NoRight)]);
+    let mut lab = Lab::new(&directory);
+    lab.order(reset(1)).await;
+    lab.order(unlock(2)).await;
+    let refused = Fate::Refused(NotDone::Password(PasswordRefusal::TooShort));
+    lock(&directory.fates).push_back(refused);
+    lab.order(reset(3)).await;
+    let expected = [
+        Event::ResetStart,
+        Event::ResetSuccess,
+        Event::UnlockStart,
+        Event::NoRight,
+        Event::UnlockFail,
+        Event::ResetStart,
+        Event::PolicyRefused,
+        Event::ResetFail,
+    ];
+    assert_eq!(lab.events.events(), expected);
+    assert!(!lab.events.text().contains(PASSWORD));
 }
 
 #[tokio::test(start_paused = true)]
