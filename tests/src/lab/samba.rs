@@ -356,6 +356,7 @@ impl Samba {
         let mut descriptor = STANDARD.decode(text)?;
         let control = descriptor.get_mut(3).context("a torn descriptor")?;
         *control = if on { *control & !PROTECTED } else { *control | PROTECTED };
+        forget_inherited(&mut descriptor).context("a torn descriptor")?;
         self.change(&format!(
             "dn: {dn}\nchangetype: modify\nreplace: nTSecurityDescriptor\n\
              nTSecurityDescriptor:: {}\n",
@@ -404,6 +405,27 @@ impl Samba {
     fn tool(&self, arguments: &[&str]) -> Command {
         samba_tool(arguments, &self.folder.join("smb.conf"))
     }
+}
+
+/// Takes the entries that came from above out of a descriptor's access list (MS-DTYP 2.4).
+fn forget_inherited(descriptor: &mut [u8]) -> Option<()> {
+    const INHERITED: u8 = 0x10;
+    let number = |bytes: &[u8]| bytes.iter().rev().fold(0, |sum, &b| sum << 8 | usize::from(b));
+    let list = number(descriptor.get(16..20)?);
+    let count = number(descriptor.get(list + 4..list + 6)?);
+    let (mut from, mut kept, mut to) = (list + 8, 0_u16, list + 8);
+    for _ in 0..count {
+        let size = number(descriptor.get(from + 2..from + 4)?);
+        if descriptor.get(from + 1)? & INHERITED == 0 {
+            descriptor.copy_within(from..from + size, to);
+            (kept, to) = (kept + 1, to + size);
+        }
+        from += size;
+    }
+    let size = u16::try_from(to - list).ok()?;
+    descriptor.get_mut(list + 2..list + 4)?.copy_from_slice(&size.to_le_bytes());
+    descriptor.get_mut(list + 4..list + 6)?.copy_from_slice(&kept.to_le_bytes());
+    Some(())
 }
 
 const ADMIN: Credentials<'static> = Credentials {
