@@ -6,7 +6,7 @@
 use std::{net::TcpListener, process::Output, sync::Arc, thread};
 
 use anyhow::{Context, Result, ensure};
-use directory::active_directory::{ActiveDirectory, Forests, Settings, Trust};
+use directory::active_directory::{ActiveDirectory, Attributes, Forests, Settings, Trust};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use regain_agent::{clock::Clock, config::Config, doctor};
 use rustls::{ServerConfig, ServerConnection, StreamOwned, pki_types::PrivateKeyDer};
@@ -254,7 +254,8 @@ async fn wrong_clocks(agent: &Agent, samba: &Samba) -> Result<()> {
         bind_password: Arc::new(move || Ok(password.to_owned().into())),
         base_dns: vec![samba.people_dn()],
         excluded_dns: Vec::new(),
-        email_attribute: "mail".to_owned(),
+        attributes: Attributes::default(),
+        groups: Vec::new(),
         now: Arc::new(|| 1_800_000_000),
     };
     let forests = Forests::new(vec![ActiveDirectory::new(settings)?]);

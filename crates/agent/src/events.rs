@@ -103,7 +103,7 @@ events! {
     KeysMade = 31018, "KeyPairCreationSuccess", Information,
         "New keys were made and kept.", "An enrolment, or a change of keys.", "-";
     Linked = 31019, "ServiceBusHeartBeat", Information,
-        "The link to the service stands.", "-", "-";
+        "The agent is linked with the service.", "-", "-";
     Unexpected = 32000, "UnknownError", Error,
         "The agent had to end, or something happened that should not.",
         "The detail `cause`: most often the disk with the journal is full or broken.",

@@ -5,7 +5,7 @@
 //! the product asks for, on the people's subtree alone. Only LDAP is started: half a second
 //! instead of eight, and nothing that listens beyond this address.
 
-mod join;
+pub mod join;
 
 use std::{
     io::ErrorKind,

@@ -40,7 +40,6 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    const WRITE_PROPERTY: u32 = 0x20;
     const READ_PROPERTY: u32 = 0x10;
 
     /// An extended right.
@@ -50,7 +49,7 @@ impl Wanted {
 
     /// Writing an attribute, named itself or by one of its sets.
     pub(super) fn writing(about: Vec<[u8; 16]>) -> Self {
-        Self { mask: Self::WRITE_PROPERTY, about }
+        Self { mask: WRITE_PROPERTY, about }
     }
 
     /// Reading every attribute.

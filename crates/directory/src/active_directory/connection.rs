@@ -408,7 +408,7 @@ impl Session {
         Ok(entries.into_iter().map(Entry::read).collect())
     }
 
-    /// The same; `None` as well when we may not see it.
+    /// Who may do what; `None` as well when we may not see it.
     pub(super) async fn access_list_if_seen(&self, dn: &str) -> Result<Option<Vec<u8>>, Fault> {
         match self.access_list(dn).await {
             Err(Fault::Refused { .. }) => Ok(None),
