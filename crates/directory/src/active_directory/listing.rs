@@ -1,14 +1,14 @@
 //! Reads the accounts in scope, all or what changed, page by page, on a connection of its own:
 //! a long read must not hold up a write. Nobody's page is read before the last one was taken.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use protocol::directory::{AccountRecord, ExternalId, NotDone};
 use tokio::sync::mpsc;
 
 use super::{
     ActiveDirectory, account,
-    changes::Mark,
+    changes::{Mark, guid},
     connection::{Controller, Session},
     domain::Domain,
     entry::Entry,
@@ -42,8 +42,8 @@ pub(super) struct Reader<'a> {
     pub(super) directory: &'a ActiveDirectory,
     pub(super) session: &'a Session,
     pub(super) groups: Vec<Group>,
-    /// Who is in which of the groups, by place.
-    pub(super) members: HashMap<ExternalId, Vec<usize>>,
+    /// The ids of the members of each of the groups.
+    members: Vec<HashSet<[u8; 16]>>,
     pages: &'a mpsc::Sender<Page>,
     part: String,
     unreadable: usize,
@@ -79,7 +79,7 @@ impl ActiveDirectory {
             directory: self,
             session,
             groups: groups::resolve(session, &self.groups).await?,
-            members: HashMap::new(),
+            members: Vec::new(),
             pages,
             part: session.domain.head.to_lowercase(),
             unreadable: 0,
@@ -135,7 +135,6 @@ impl ActiveDirectory {
 
 impl Reader<'_> {
     async fn all(&mut self) -> Result<(), Stop> {
-        self.members.clear();
         let bases: Vec<String> = separate_bases(&self.session.domain).cloned().collect();
         for base in &bases {
             self.read_members(base, "").await?;
@@ -182,15 +181,16 @@ impl Reader<'_> {
     }
 
     async fn read_members(&mut self, base: &str, clause: &str) -> Result<(), Stop> {
+        self.members.clear();
         for at in 0..self.groups.len() {
+            let mut members = HashSet::new();
             let filter = format!("(&{PERSONS}{clause}{})", self.groups[at].members());
             let attributes = vec!["objectGUID".to_owned()];
             let mut found = self.session.pages(base, &filter, attributes).await?;
             while let Some(entries) = found.next().await? {
-                for id in entries.iter().filter_map(account::external_id) {
-                    self.members.entry(id).or_default().push(at);
-                }
+                members.extend(entries.iter().filter_map(|entry| guid(entry, "objectGUID")));
             }
+            self.members.push(members);
         }
         Ok(())
     }
@@ -203,8 +203,10 @@ impl Reader<'_> {
             self.unreadable += 1;
             return None;
         };
-        let of = self.members.remove(&record.external_id).unwrap_or_default();
-        record.groups = of.into_iter().map(|at| self.groups[at].name.clone()).collect();
+        let id = guid(entry, "objectGUID")?;
+        let groups = self.groups.iter().zip(&self.members);
+        let of = groups.filter(|(_, members)| members.contains(&id));
+        record.groups = of.map(|(group, _)| group.name.clone()).collect();
         Some(record)
     }
 
