@@ -285,10 +285,11 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let minutes = Arc::new(std::sync::atomic::AtomicU64::new(30_000_000));
             let told = Arc::clone(&minutes);
+            let standing = crate::standing::Standing::of(folder.path());
             let synchronisation = Synchronisation {
                 directory: Arc::new(TwoParts::default()),
                 outbox: Outbox::default(),
-                limits: Arc::new(Limits::new(None, Vec::new(), Instant::now())),
+                limits: Arc::new(Limits::new(None, standing, Vec::new(), Instant::now())),
                 clock: Clock::new(move || told.load(Ordering::Relaxed) * 60_000),
                 every: Every { changes: 5 * MINUTE, all: 60 * MINUTE },
                 asked: Arc::default(),
