@@ -284,6 +284,9 @@ pub enum Stage {
         act: Act,
         /// Whether "It still doesn't work" may go on to a new password.
         reset_offered: bool,
+        /// Whether it may take some minutes until it counts at the person's site.
+        #[serde(default)]
+        replicates_later: bool,
     },
     /// Certainly not changed.
     NotDone {
@@ -364,6 +367,10 @@ pub enum Finding {
     Disabled,
     /// The account has ended.
     AccountExpired,
+    /// People sign in to it with a smart card only: a new password is of no use.
+    SmartCardOnly,
+    /// The password is too new for another one.
+    TooNew,
     /// An administrator's account; only administrators help.
     Protected,
     /// The directory could not be asked.

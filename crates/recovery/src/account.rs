@@ -22,6 +22,10 @@ pub struct AccountState {
     pub never_signed_in: bool,
     /// An account that Regain never touches.
     pub protected: bool,
+    /// People sign in to it with a smart card only.
+    pub smart_card_only: bool,
+    /// The password is so new that the directory refuses another one, from us too.
+    pub too_new: bool,
 }
 
 /// The one thing a person is told.
@@ -42,6 +46,12 @@ pub enum Finding {
     Disabled,
     /// The account has ended.
     AccountExpired,
+    /// People sign in to it with a smart card only: a new password is of no use.
+    SmartCardOnly,
+    /// The password is too new for another one.
+    TooNew,
+    /// Locked by wrong passwords, and a new password is of no use or refused.
+    LockedUnlockOnly,
     /// Only administrators help here.
     Protected,
     /// The directory could not be asked.
@@ -58,6 +68,12 @@ impl AccountState {
             Finding::Disabled
         } else if self.account_expired {
             Finding::AccountExpired
+        } else if self.locked && (self.smart_card_only || self.too_new) {
+            Finding::LockedUnlockOnly
+        } else if self.smart_card_only {
+            Finding::SmartCardOnly
+        } else if self.too_new {
+            Finding::TooNew
         } else if self.never_signed_in {
             Finding::NeverUsed
         } else if self.must_change {
@@ -77,12 +93,19 @@ impl Finding {
     pub fn acts(self, policy: &Policy) -> &'static [Act] {
         match self {
             Self::Locked if policy.unlock => &[Act::Unlock, Act::Reset],
+            Self::LockedUnlockOnly if policy.unlock => &[Act::Unlock],
             Self::Locked
             | Self::NothingWrong
             | Self::PasswordExpired
             | Self::MustChange
             | Self::NeverUsed => &[Act::Reset],
-            Self::Disabled | Self::AccountExpired | Self::Protected | Self::Unreachable => &[],
+            Self::LockedUnlockOnly
+            | Self::Disabled
+            | Self::AccountExpired
+            | Self::SmartCardOnly
+            | Self::TooNew
+            | Self::Protected
+            | Self::Unreachable => &[],
         }
     }
 }
@@ -98,6 +121,24 @@ mod tests {
         let also_disabled = AccountState { disabled: true, ..locked };
         assert_eq!(also_disabled.finding(), Finding::Disabled);
         assert!(also_disabled.finding().acts(&Policy::default()).is_empty());
+    }
+
+    #[test]
+    fn where_a_new_password_does_not_help_none_is_offered() {
+        let policy = Policy::default();
+        let card = AccountState { smart_card_only: true, ..AccountState::default() };
+        let young = AccountState { too_new: true, ..AccountState::default() };
+        assert_eq!(card.finding(), Finding::SmartCardOnly);
+        assert_eq!(young.finding(), Finding::TooNew);
+        assert!(
+            card.finding().acts(&policy).is_empty() && young.finding().acts(&policy).is_empty()
+        );
+        for state in [card, young] {
+            let locked = AccountState { locked: true, ..state };
+            assert_eq!(locked.finding().acts(&policy), [Act::Unlock]);
+            let disabled = AccountState { disabled: true, ..locked };
+            assert_eq!(disabled.finding(), Finding::Disabled);
+        }
     }
 
     #[test]

@@ -482,6 +482,7 @@ impl Session {
                 .filter(|act| !(self.unlocked && *act == Act::Unlock))
                 .filter(drawn)
                 .collect(),
+            Stage::Done { act: Act::Unlock } if finding == Finding::LockedUnlockOnly => Vec::new(),
             Stage::Done { act: Act::Unlock } => [Act::Reset].into_iter().filter(drawn).collect(),
             Stage::Done { act: Act::Reset }
             | Stage::ChooseMethod

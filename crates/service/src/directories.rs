@@ -8,6 +8,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use password::PasswordRefusal;
 use protocol::{
     agent::{Change, ChangeAct},
     directory::{AccountStatus, ExternalId, NotDone, Outcome},
@@ -252,7 +253,19 @@ fn still_allowed(act: Act, status: &AccountStatus) -> Go {
     match state_of(status).finding() {
         Finding::Protected => Go::Nothing(not_done(NotDone::Protected)),
         Finding::Disabled | Finding::AccountExpired => Go::Nothing(not_done(NotDone::Changed)),
+        Finding::SmartCardOnly | Finding::LockedUnlockOnly | Finding::TooNew
+            if act == Act::Reset =>
+        {
+            Go::Nothing(not_done(if status.smart_card_only {
+                NotDone::SmartCardOnly
+            } else {
+                NotDone::Password(PasswordRefusal::TooNew)
+            }))
+        }
         Finding::Locked
+        | Finding::LockedUnlockOnly
+        | Finding::SmartCardOnly
+        | Finding::TooNew
         | Finding::NothingWrong
         | Finding::PasswordExpired
         | Finding::MustChange
@@ -550,6 +563,9 @@ fn state_of(status: &AccountStatus) -> AccountState {
         must_change: status.must_change,
         never_signed_in: status.never_signed_in,
         protected: status.protected,
+        smart_card_only: status.smart_card_only,
+        // Where a reset does not ask for the age, it does not matter here.
+        too_new: status.reset_obeys_age_and_history && status.too_new_until.is_some(),
     }
 }
 

@@ -16,6 +16,7 @@ const pages = [
   "checking",
   "choice-locked",
   "choice-disabled",
+  "choice-too-new",
   "new-password",
   "new-password-refused-too-new",
   "working-long",

@@ -107,9 +107,13 @@ export function working(act: Schemas["Act"], since_s = 0): View {
   return view({ name: "working", act, since_s }, []);
 }
 
-export function done(act: Schemas["Act"], reset_offered = false): View {
+export function done(
+  act: Schemas["Act"],
+  reset_offered = false,
+  replicates_later = false,
+): View {
   return view(
-    { name: "done", act, reset_offered },
+    { name: "done", act, reset_offered, replicates_later },
     reset_offered ? ["choose-act", "cancel"] : ["cancel"],
   );
 }
@@ -137,6 +141,8 @@ const findings: Record<Schemas["Finding"], Schemas["Act"][]> = {
   "never-used": ["reset"],
   disabled: [],
   "account-expired": [],
+  "smart-card-only": [],
+  "too-new": [],
   protected: [],
   unreachable: [],
 };
@@ -208,6 +214,7 @@ export const states: Record<string, View> = {
   "working-long": working("reset", 12),
   "done-unlock": done("unlock", true),
   "done-reset": done("reset"),
+  "done-reset-later": done("reset", false, true),
   "done-reset-first": { ...done("reset"), reason: "first-day" },
   ...Object.fromEntries(
     names(reasons).map((code) => [

@@ -273,9 +273,11 @@ async fn stage(
         Stage::Working { act, since } => {
             ApiStage::Working { act: api_act(*act), since_s: now.since(*since).seconds_up() }
         }
-        Stage::Done { act } => {
-            ApiStage::Done { act: api_act(*act), reset_offered: acts().contains(&ApiAct::Reset) }
-        }
+        Stage::Done { act } => ApiStage::Done {
+            act: api_act(*act),
+            reset_offered: acts().contains(&ApiAct::Reset),
+            replicates_later: status_of(row).is_some_and(|status| status.replicates_later),
+        },
         Stage::NotDone { act } => ApiStage::NotDone {
             act: api_act(*act),
             reason: reason_not(row).unwrap_or(NotDone::DirectoryUnreachable),
@@ -323,8 +325,7 @@ async fn new_password(
         .recipients(tx, operation.directory, now)
         .await?
         .ok_or_else(|| Refused::new(ProblemCode::DirectoryUnavailable))?;
-    let status: Option<AccountStatus> =
-        row.status.as_ref().and_then(|text| serde_json::from_str(text).ok());
+    let status = status_of(row);
     let finding = row.session.finding;
     Ok(ApiStage::NewPassword {
         first: finding == Some(Finding::NeverUsed),
@@ -333,6 +334,11 @@ async fn new_password(
         recipients,
         refused: reason_not(row).filter(|_| refused).and_then(NotDone::password_refusal),
     })
+}
+
+/// What the directory told after the last gate.
+fn status_of(row: &RecoveryRow) -> Option<AccountStatus> {
+    row.status.as_ref().and_then(|text| serde_json::from_str(text).ok())
 }
 
 /// What a password for this operation is sealed to.
@@ -412,13 +418,15 @@ fn call_of(call: Call) -> ApiCall {
 
 fn finding_of(finding: Finding) -> ApiFinding {
     match finding {
-        Finding::Locked => ApiFinding::Locked,
+        Finding::Locked | Finding::LockedUnlockOnly => ApiFinding::Locked,
         Finding::NothingWrong => ApiFinding::NothingWrong,
         Finding::PasswordExpired => ApiFinding::PasswordExpired,
         Finding::MustChange => ApiFinding::MustChange,
         Finding::NeverUsed => ApiFinding::NeverUsed,
         Finding::Disabled => ApiFinding::Disabled,
         Finding::AccountExpired => ApiFinding::AccountExpired,
+        Finding::SmartCardOnly => ApiFinding::SmartCardOnly,
+        Finding::TooNew => ApiFinding::TooNew,
         Finding::Protected => ApiFinding::Protected,
         Finding::Unreachable => ApiFinding::Unreachable,
     }

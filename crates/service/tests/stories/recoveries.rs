@@ -26,7 +26,10 @@ async fn a_locked_person_who_knows_the_password_is_unlocked() {
     let Stage::Choice { finding, acts } = choice.stage() else { panic!("{choice:?}") };
     assert_eq!((finding, acts), (Finding::Locked, vec![Act::Unlock, Act::Reset]));
     let done = lab.call("act", &choice.token(), json!({ "act": "unlock" })).await;
-    assert_eq!(done.stage(), Stage::Done { act: Act::Unlock, reset_offered: true });
+    assert_eq!(
+        done.stage(),
+        Stage::Done { act: Act::Unlock, reset_offered: true, replicates_later: false }
+    );
 
     assert_eq!(lab.sign_in(anna, OLD_PASSWORD).await, SignIn::In);
     let notice = lab.messages().await;
@@ -66,7 +69,10 @@ async fn it_still_does_not_work_so_a_new_password_is_set_in_the_same_recovery() 
 
     let sealed = lab.seal(&again, "Correct horse 7");
     let done = lab.call("password", &again.token(), sealed).await;
-    assert_eq!(done.stage(), Stage::Done { act: Act::Reset, reset_offered: false });
+    assert_eq!(
+        done.stage(),
+        Stage::Done { act: Act::Reset, reset_offered: false, replicates_later: false }
+    );
     assert_eq!(lab.sign_in(anna, "Correct horse 7").await, SignIn::In);
     assert_eq!(lab.sign_in(anna, OLD_PASSWORD).await, SignIn::Wrong);
 }
