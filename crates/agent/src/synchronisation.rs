@@ -218,6 +218,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::standing::Standing;
 
     fn account(n: usize) -> AccountRecord {
         AccountRecord { external_id: ExternalId(n.to_string()), ..AccountRecord::default() }
@@ -288,7 +289,12 @@ mod tests {
             let synchronisation = Synchronisation {
                 directory: Arc::new(TwoParts::default()),
                 outbox: Outbox::default(),
-                limits: Arc::new(Limits::new(None, Vec::new(), Instant::now())),
+                limits: Arc::new(Limits::new(
+                    None,
+                    Standing::of(folder.path()),
+                    Vec::new(),
+                    Instant::now(),
+                )),
                 clock: Clock::new(move || told.load(Ordering::Relaxed) * 60_000),
                 every: Every { changes: 5 * MINUTE, all: 60 * MINUTE },
                 asked: Arc::default(),
