@@ -1,8 +1,9 @@
 //! Real `kill -9` of the real agent and the real service, each at a drawn moment of an operation
 //! on a real domain; then the domain is asked. At most one write, and what the page says is true.
 //!
-//! `REGAIN_KILLS` says how many (60), `REGAIN_SEED` from which number the moments are drawn (1),
-//! `REGAIN_KILLS_REPORT` names a Markdown file for the table. `cargo xtask soak` runs 1,000.
+//! `REGAIN_KILLS` says how many (60), `REGAIN_KILLS_LANES` in how many organisations at once (1),
+//! `REGAIN_SEED` from which number the moments are drawn (1), `REGAIN_KILLS_REPORT` names a
+//! Markdown file for the table. `cargo xtask soak` runs 1,000.
 #![expect(clippy::print_stdout, reason = "what was seen is the result of a long run")]
 
 #[path = "../client/mod.rs"]
@@ -28,12 +29,37 @@ const GROUP: usize = 20;
 
 #[test]
 fn kills_at_any_moment_write_at_most_once_and_tell_the_truth() {
-    let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    let count = usize::try_from(number("REGAIN_KILLS").unwrap_or(60)).unwrap();
-    let seed = number("REGAIN_SEED").unwrap_or(1);
+    let number = |name, default| {
+        let said = std::env::var(name).ok();
+        said.and_then(|text| text.parse::<u64>().ok()).unwrap_or(default)
+    };
+    let (count, seed) = (number("REGAIN_KILLS", 60), number("REGAIN_SEED", 1));
+    let lanes = number("REGAIN_KILLS_LANES", 1).max(1);
     let watch = wait::Stopwatch::start();
+    let mut table = Table::default();
+    thread::scope(|scope| {
+        let running: Vec<_> = (0..lanes)
+            .map(|lane| {
+                let kills = usize::try_from(count / lanes + u64::from(lane < count % lanes));
+                scope.spawn(move || run(kills.unwrap(), seed + lane).unwrap())
+            })
+            .collect();
+        for lane in running {
+            table.merge(lane.join().expect("a lane"));
+        }
+    });
+    let report = table.report((seed, lanes), watch.elapsed());
+    println!("{report}");
+    if let Ok(path) = std::env::var("REGAIN_KILLS_REPORT") {
+        std::fs::write(path, &report).unwrap();
+    }
+    assert!(table.breaches.is_empty(), "{:#?}", table.breaches);
+}
+
+/// So many kills in an organisation of their own.
+fn run(count: usize, seed: u64) -> Result<Table> {
     let people: Vec<Person> = (0..count).map(person).collect();
-    let mut organisation = Organisation::active_directory(&people).unwrap();
+    let mut organisation = Organisation::active_directory(&people)?;
     let mut rng = StdRng::seed_from_u64(seed);
     let mut table = Table::default();
     for (group, people) in people.chunks(GROUP).enumerate() {
@@ -41,18 +67,13 @@ fn kills_at_any_moment_write_at_most_once_and_tell_the_truth() {
         for (at, person) in people.iter().enumerate() {
             let case = Case::of(group * GROUP + at, &mut rng);
             let one = strike(&mut organisation, person, case);
-            struck.push(one.with_context(|| format!("{case:?}")).unwrap());
+            struck.push(one.with_context(|| format!("{case:?}"))?);
         }
         for one in struck {
-            table.add(&organisation, one).unwrap();
+            table.add(&organisation, one)?;
         }
     }
-    let report = table.report(seed, watch.elapsed());
-    println!("{report}");
-    if let Ok(path) = std::env::var("REGAIN_KILLS_REPORT") {
-        std::fs::write(path, &report).unwrap();
-    }
-    assert!(table.breaches.is_empty(), "{:#?}", table.breaches);
+    Ok(table)
 }
 
 /// Everybody is killed beside once.
@@ -201,7 +222,18 @@ impl Table {
         Ok(())
     }
 
-    fn report(&self, seed: u64, took: Duration) -> String {
+    fn merge(&mut self, other: Self) {
+        for (what, row) in other.rows {
+            let into = self.rows.entry(what).or_default();
+            for (told, count) in row {
+                *into.entry(told).or_default() += count;
+            }
+        }
+        self.breaches.extend(other.breaches);
+        self.not_known += other.not_known;
+    }
+
+    fn report(&self, (seed, lanes): (u64, u64), took: Duration) -> String {
         let mut text = "| killed | act | kills | done | not done | not known |\n\
                         | --- | --- | --- | --- | --- | --- |\n"
             .to_owned();
@@ -221,7 +253,8 @@ impl Table {
         let (breaches, seconds) = (self.breaches.len(), took.as_secs());
         let _ = writeln!(
             text,
-            "\n{all} kills with seed {seed} in {seconds} s: {breaches} breaches, {} outcomes not known in the end.",
+            "\n{all} kills in {lanes} organisations beside each other, seeds from {seed}, {seconds} s: \
+             {breaches} breaches, {} outcomes not known in the end.",
             self.not_known
         );
         text

@@ -25,7 +25,8 @@ asked before and after.
 pub(crate) fn run(setup: &Setup<'_>, kills: Option<&str>) -> Result<()> {
     let started = Watch::start();
     let kills = kills.unwrap_or("1000");
-    say(&format!("Regain soak: {kills} kills, about two seconds each."));
+    let lanes = std::thread::available_parallelism()?;
+    say(&format!("Regain soak: {kills} kills, {lanes} at a time, about three seconds each."));
     setup.run(&Needs::everything())?;
     say_heading("Compiling (about 8 minutes the first time)");
     let of = ["--package", "tests", "--package", "regain-service", "--package", "regain-agent"];
@@ -39,6 +40,7 @@ pub(crate) fn run(setup: &Setup<'_>, kills: Option<&str>) -> Result<()> {
         .arg("--nocapture")
         .current_dir(&program.folder)
         .env("REGAIN_KILLS", kills)
+        .env("REGAIN_KILLS_LANES", lanes.to_string())
         .env("REGAIN_KILLS_REPORT", &table)
         // Many people from one address within minutes.
         .env("REGAIN__LIMITS__BEGINS_PER_SOURCE_PER_HOUR", "1000000");

@@ -103,7 +103,7 @@ fn short_form(sid: &Sid) -> Option<&'static str> {
 
 /// The list that gives everything to these and nothing to anybody else, inherited from nowhere
 /// and by everything inside.
-#[cfg_attr(not(windows), expect(dead_code, reason = "asked on Windows alone"))]
+#[cfg(any(windows, test))]
 fn private_list(trusted: &[Sid], is_folder: bool) -> String {
     let inherited = if is_folder { "OICI" } else { "" };
     let entries = trusted.iter().map(|sid| format!("(A;{inherited};FA;;;{})", sid.0));
