@@ -3,7 +3,6 @@
 //! on one of them, once, and what the page says is true there.
 //!
 //! `REGAIN_SEED` says from which number the moments are drawn (1).
-#![expect(clippy::print_stdout, reason = "what was seen is the result of a long run")]
 
 #[path = "../client/mod.rs"]
 mod client;
