@@ -1,5 +1,7 @@
 //! A domain: each controller, the service account and how easily it is locked out, and every
 //! delegated right where it must arrive, with the command that grants what is missing.
+//!
+//! Long: each finding stands beside the words and the command that mend it.
 
 use ::directory::active_directory::{
     AccountExamination, BindRefusal, ControllerExamination, DomainExamination, Examination, Fault,
