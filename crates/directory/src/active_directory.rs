@@ -3,6 +3,8 @@
 //!
 //! The driver touches only accounts that its own settings allow (`scope`). It never writes
 //! again after a doubt, never falls back to an unprotected connection, and keeps no password.
+//!
+//! Long: the settings, the driver, and each of its writes.
 
 mod access;
 mod account;

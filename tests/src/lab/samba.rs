@@ -4,6 +4,8 @@
 //! Locks after three wrong passwords. The agent's account has only the delegated rights that
 //! the product asks for, on the people's subtree alone. Only LDAP is started: half a second
 //! instead of eight, and nothing that listens beyond this address.
+//!
+//! Long: everything that a story may do to a domain.
 
 pub mod join;
 

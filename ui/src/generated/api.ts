@@ -320,7 +320,7 @@ export interface components {
          * @description What the directory says is wrong, told only after the last gate.
          * @enum {string}
          */
-        Finding: "locked" | "nothing-wrong" | "password-expired" | "must-change" | "never-used" | "disabled" | "account-expired" | "protected" | "unreachable";
+        Finding: "locked" | "nothing-wrong" | "password-expired" | "must-change" | "never-used" | "disabled" | "account-expired" | "smart-card-only" | "too-new" | "protected" | "unreachable";
         /** @description Which gate of how many. */
         Gate: {
             /**
@@ -647,6 +647,8 @@ export interface components {
             act: components["schemas"]["Act"];
             /** @enum {string} */
             name: "done";
+            /** @description Whether it may take some minutes until it counts at the person's site. */
+            replicates_later?: boolean;
             /** @description Whether "It still doesn't work" may go on to a new password. */
             reset_offered: boolean;
         } | {

@@ -1,5 +1,7 @@
 //! A domain: each controller, the service account and how easily it is locked out, and every
 //! delegated right where it must arrive, with the command that grants what is missing.
+//!
+//! Long: each finding stands beside the words and the command that mend it.
 
 use ::directory::active_directory::{
     AccountExamination, BindRefusal, ControllerExamination, DomainExamination, Examination, Fault,
@@ -364,13 +366,14 @@ fn accounts(subtree: &SubtreeExamination, found: &DomainExamination) -> Vec<Chec
             ],
         ));
     }
-    if let Some(first) = subtree.protected.first() {
+    if !subtree.protected.is_empty() {
+        // No name in the commands: most of these are administrators, and are to stay so.
         let mut mend = vec![
             words(
                 "right for administrators. For somebody who is none any more, clear the mark and let the account inherit again:",
             ),
-            command(format!("Set-ADUser \"{first}\" -Clear adminCount")),
-            command(format!("dsacls \"{first}\" /P:N")),
+            command("Set-ADUser ACCOUNT -Clear adminCount"),
+            command("dsacls \"DISTINGUISHED NAME\" /P:N"),
         ];
         if found.is_samba {
             mend.push(words("on Samba, clear adminCount with an editor of the directory"));

@@ -3,6 +3,8 @@
 //!
 //! Only reads are repeated on a new connection. A write is sent once; who loses its answer
 //! finds out by reading (`Directory::resolve`).
+//!
+//! Long: a connection, and how rarely our own account is tried, are read together.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},

@@ -1,15 +1,16 @@
 //! Other machines in trouble: the person is told before typing what could not be used.
 
 use protocol::{
-    api::{Act, Stage},
-    directory::NotDone,
+    api::{Act, Finding, Stage},
+    directory::{AccountStatus, NotDone},
 };
 use recovery::Span;
 use serde_json::json;
 
-use regain_service::embedded::SignIn;
+use regain_service::{embedded::SignIn, flow::Token};
+use store::StoreError;
 
-use crate::harness::{Lab, OLD_PASSWORD};
+use crate::harness::{Heard, Lab, OLD_PASSWORD};
 
 #[tokio::test]
 async fn without_a_mail_server_nothing_is_begun() {
@@ -109,4 +110,52 @@ async fn with_write_back_off_nothing_new_is_begun_and_what_was_handed_over_is_fi
     let lab = lab.restarted().await;
     lab.until_finished(operation).await;
     assert_eq!(lab.sign_in(anna, OLD_PASSWORD).await, SignIn::In);
+}
+
+/// What the directory told after the last gate, as if it were another one than it is.
+async fn told(lab: &Lab, choice: &Heard, finding: recovery::Finding, status: AccountStatus) {
+    let id = Token::parse(&choice.token()).expect("a token").recovery;
+    let now = lab.service.now();
+    let stored = lab.service.store.write(move |mut tx| {
+        Box::pin(async move {
+            let mut row = tx.recovery(id).await?.expect("a recovery");
+            row.session.finding = Some(finding);
+            row.status = Some(serde_json::to_string(&status).unwrap());
+            row.revision += 1;
+            tx.save_recovery(&row, now).await
+        })
+    });
+    stored.await.unwrap_or_else(|error: StoreError| panic!("{error:?}"));
+}
+
+#[tokio::test]
+async fn where_a_new_password_is_of_no_use_none_is_asked_for() {
+    let lab = Lab::new().await;
+    lab.person("anna@example.org").await;
+    let choice = lab.through_the_gate("anna@example.org").await;
+    let cases = [
+        (recovery::Finding::SmartCardOnly, Finding::SmartCardOnly, vec![]),
+        (recovery::Finding::TooNew, Finding::TooNew, vec![]),
+        (recovery::Finding::LockedUnlockOnly, Finding::Locked, vec![Act::Unlock]),
+    ];
+    for (finding, shown, acts) in cases {
+        told(&lab, &choice, finding, AccountStatus::default()).await;
+        let page = lab.get("recovery", &choice.token()).await;
+        assert_eq!(page.stage(), Stage::Choice { finding: shown, acts });
+        let refused = lab.call("act", &choice.token(), json!({ "act": "reset" })).await;
+        assert_ne!(refused.status, 200, "{finding:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_change_that_takes_minutes_to_arrive_says_so() {
+    let lab = Lab::new().await;
+    let anna = lab.person("anna@example.org").await;
+    lab.lock(anna).await;
+    let choice = lab.through_the_gate("anna@example.org").await;
+    let far = AccountStatus { replicates_later: true, ..AccountStatus::default() };
+    told(&lab, &choice, recovery::Finding::Locked, far).await;
+    let done = lab.call("act", &choice.token(), json!({ "act": "unlock" })).await;
+    let expected = Stage::Done { act: Act::Unlock, reset_offered: true, replicates_later: true };
+    assert_eq!(done.stage(), expected);
 }
