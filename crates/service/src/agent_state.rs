@@ -178,7 +178,7 @@ mod tests {
             assert_eq!(told, stopped.code());
         }
         assert_eq!(code(|agent| agent.seen_at = None), "unreachable");
-        let crashed = Timestamp(NOW.0 - Times::AGENT_GONE.0 - 1);
+        let crashed = Timestamp(NOW.0 - Times::AGENT_QUIET.0 - 1);
         assert_eq!(code(|agent| agent.seen_at = Some(crashed)), "unreachable");
         let fresh = |agent: &mut AgentRow| (agent.seen_at, agent.heard_at) = (None, None);
         assert_eq!(code(fresh), "not-set-up");
