@@ -13,6 +13,7 @@
     reason = "a schedule stops at the first surprise, looks for some stages among many, and reports"
 )]
 
+mod agents;
 mod clockwork;
 mod directory;
 mod person;

@@ -230,6 +230,7 @@ impl Faults {
                 Event::Clock(Which::Service, by) => world.service_clock.store(by, Ordering::SeqCst),
                 Event::Clock(Which::Agent, by) => world.agent_clock.store(by, Ordering::SeqCst),
                 Event::Busy(time) => keep_the_database_busy(&world, time),
+                Event::RotateKeys => world.rotate_keys(),
                 Event::OtherHand => world.accounts.other_hand("ben"),
             }
         }
@@ -276,7 +277,7 @@ async fn introduce(world: &Arc<World>, host: &str) {
                     tx.add_tenant(&tenant, now).await?;
                     tx.add_directory(DIRECTORY, TENANT, "main", kind, now).await?;
                     let until = now.plus(Span::hours(1));
-                    tx.add_enrolment_code(&stored, TENANT, DIRECTORY, until).await
+                    tx.add_enrolment_code(&stored, TENANT, DIRECTORY, false, until).await
                 })
             });
             written.await.unwrap_or_else(|error: StoreError| panic!("{error:?}"));
@@ -310,7 +311,7 @@ async fn until_ready(world: &Arc<World>) {
     .await;
 }
 
-async fn until<T, R: Future<Output = Option<T>>>(mut look: impl FnMut() -> R) -> T {
+pub(crate) async fn until<T, R: Future<Output = Option<T>>>(mut look: impl FnMut() -> R) -> T {
     loop {
         if let Some(found) = look().await {
             return found;

@@ -25,6 +25,12 @@ pub(crate) const AGENT_POINTS: [&str; 10] = [
     "journal: before the lines are written",
     "journal: before the lines are on disk",
 ];
+/// The points of an agent that changes its keys.
+pub(crate) const KEY_POINTS: [&str; 3] = [
+    "rotation: before the enrolment names the new keys",
+    "rotation: after the enrolment names the new keys",
+    "rotation: after the new identity is kept",
+];
 /// The points of the service.
 pub(crate) const SERVICE_POINTS: [&str; 7] = [
     "service: before a call is stored",
@@ -77,6 +83,8 @@ pub(crate) enum Event {
     Busy(Duration),
     /// Somebody else sets Ben's password.
     OtherHand,
+    /// The agent's administrator asks for new keys.
+    RotateKeys,
 }
 
 impl Schedule {
@@ -117,6 +125,13 @@ impl Schedule {
             schedule.add_fault(&mut rng);
         }
         schedule.strips = draw(&mut rng, 5) == 0;
+        if draw(&mut rng, 6) == 0 {
+            let at = moment(&mut rng);
+            schedule.events.push((at, Event::RotateKeys));
+            if draw(&mut rng, 3) == 0 {
+                schedule.points.push((of(&mut rng, &KEY_POINTS), 0, Next::End));
+            }
+        }
         schedule
     }
 

@@ -225,6 +225,11 @@ impl World {
         self.folder.join("agent/journal")
     }
 
+    /// What `regain-agent rotate-keys` does.
+    pub(crate) fn rotate_keys(&self) {
+        regain_agent::rotation::ask(&self.folder.join("agent")).unwrap();
+    }
+
     /// Ends a part, wherever it is.
     pub(crate) fn kill(&self, which: Which) {
         if let Some(plan) = &lock(&self.plans)[which as usize] {

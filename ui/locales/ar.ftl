@@ -280,6 +280,7 @@ error-too-many = { $minutes ->
     [few] كان ذلك كثيرًا. حاول بعد نحو { $minutes } دقائق
    *[other] كان ذلك كثيرًا. حاول بعد نحو { $minutes } دقيقة
 }
+error-account-busy = يجري تغيير هذا الحساب الآن. حاول مرة أخرى بعد نصف دقيقة
 error-directory-unavailable = دليل الشركة لا يجيب الآن. حاول بعد بضع دقائق
 error-recovery-paused = هذه الخدمة متوقفة مؤقتًا. حاول لاحقًا أو اطلب المساعدة
 error-mail-unavailable = لا نستطيع إرسال البريد الآن. حاول بعد بضع دقائق

@@ -274,6 +274,7 @@ error-too-many = { $minutes ->
     [one] Das war zu oft. Versuchen Sie es in etwa { $minutes } Minute
    *[other] Das war zu oft. Versuchen Sie es in etwa { $minutes } Minuten
 }
+error-account-busy = Dieses Konto wird gerade geändert. Versuchen Sie es in einer halben Minute noch einmal
 error-directory-unavailable = Das Verzeichnis der Firma antwortet gerade nicht. Versuchen Sie es in ein paar Minuten
 error-recovery-paused = Das ist gerade angehalten. Versuchen Sie es später oder holen Sie Hilfe
 error-mail-unavailable = Wir können gerade keine Mail senden. Versuchen Sie es in ein paar Minuten

@@ -275,6 +275,7 @@ error-too-many = { $minutes ->
     [one] That was too often. Try again in about { $minutes } minute
    *[other] That was too often. Try again in about { $minutes } minutes
 }
+error-account-busy = This account is being changed right now. Try again in half a minute
 error-directory-unavailable = The company directory does not answer now. Try again in a few minutes
 error-recovery-paused = This is paused right now. Try again later, or get help
 error-mail-unavailable = We cannot send mail right now. Try again in a few minutes

@@ -13,6 +13,7 @@ use std::{
 use directory::Directory;
 use protocol::{
     agent::{HEARTBEAT_S, Health, Order, Report, Stopped},
+    bytes::Bytes,
     directory::ExternalId,
     sealed::RecipientList,
 };
@@ -26,7 +27,7 @@ use tokio::{
 use crate::{
     clock::Clock,
     config::Config,
-    enrolment::{Enrolment, EnrolmentError, Keys},
+    enrolment::{Enrolment, EnrolmentError},
     event_log::{Details, EventLog},
     events::Event,
     journal::{Journal, JournalError},
@@ -36,6 +37,7 @@ use crate::{
     outbox::Outbox,
     reach::Reach,
     recipients::{self, Recipients},
+    rotation::{self, Rotation},
     standing::{Seen, Standing},
     synchronisation::{Asked, Every, Synchronisation},
     way::Way,
@@ -74,6 +76,7 @@ struct Shared<D> {
     recipients: Mutex<Recipients>,
     recipients_expire_at: AtomicI64,
     data_dir: PathBuf,
+    rotation: Rotation,
     enrolment: Enrolment,
     clock: Clock,
     permits: Arc<Semaphore>,
@@ -121,7 +124,9 @@ impl<D: Directory + 'static> Agent<D> {
         events: EventLog,
     ) -> Result<Self, AgentError> {
         let enrolment = Enrolment::read(&config.agent.data_dir)?;
-        let keys = Keys::read(secrets, enrolment.recipient_key)?;
+        let rotation = Rotation::new(config);
+        rotation.settle(secrets, &enrolment)?;
+        let keys = rotation::keys(secrets, &enrolment)?;
         let data_dir = &config.agent.data_dir;
         let journal = open_journal(data_dir, &enrolment, &clock)?;
         let recipients = Recipients::read(data_dir)?;
@@ -158,6 +163,7 @@ impl<D: Directory + 'static> Agent<D> {
             recipients: Mutex::new(recipients),
             recipients_expire_at: AtomicI64::new(0),
             data_dir: data_dir.clone(),
+            rotation,
             enrolment: enrolment.clone(),
             clock: clock.clone(),
             permits: Arc::new(Semaphore::new(ORDERS as usize)),
@@ -207,14 +213,20 @@ impl<D: Directory + 'static> Agent<D> {
         let Some(link_key) = self.enrolment.link_key() else {
             return;
         };
-        let identity = self.shared.write_back.keys().identity.clone();
-        let ends = Ends { agent: self.enrolment.agent, identity: &identity, link_key };
         let mut synchronised: Option<Instant> = None;
         let (mut choice, mut keep_alive) = (Choice::default(), KeepAlive::default());
         let mut tries = 0;
         loop {
             let until = choice.plain_until(Instant::now());
             let began = Instant::now();
+            self.turn_keys().await;
+            let keys = self.shared.write_back.keys();
+            let ends = Ends {
+                agent: self.enrolment.agent,
+                identity: &keys.identity,
+                successor: keys.successor.as_ref(),
+                link_key,
+            };
             let (way, origin) = (&self.way, &self.enrolment.origin);
             let opened = match until {
                 None => Link::open(way, origin, &ends, &mut self.rng).await,
@@ -246,6 +258,7 @@ impl<D: Directory + 'static> Agent<D> {
             let lived = began.elapsed();
             let now = Instant::now();
             let at_once = match (until, is_linked) {
+                _ if matches!(error, LinkError::NewKeys) => true,
                 (None, _) => choice.socket_ended(&error, lived, now),
                 (Some(_), true) => matches!(error, LinkError::TryAgain),
                 (Some(_), false) => {
@@ -262,6 +275,22 @@ impl<D: Directory + 'static> Agent<D> {
                 tries += u32::from(!stood);
                 sleep(backoff(tries, &mut self.rng)).await;
             }
+        }
+    }
+
+    /// Changes keys where an administrator asked for it, or an old one has had its time.
+    async fn turn_keys(&mut self) {
+        let (shared, now) = (&self.shared, self.clock.unix_seconds());
+        if !shared.has_new_keys() {
+            return;
+        }
+        let is_settled = shared.write_back.is_settled();
+        match shared.rotation.turn(is_settled, &self.clock, &mut self.rng).await {
+            Ok(keys) => {
+                shared.write_back.set_keys(keys);
+                shared.recipients_changed();
+            }
+            Err(error) => tracing::error!(%error, now, "the keys could not be changed"),
         }
     }
 
@@ -315,7 +344,7 @@ impl<D: Directory + 'static> Shared<D> {
         let (keys, now) = (self.write_back.keys(), self.clock.unix_seconds());
         let recipients = lock(&self.recipients);
         self.write_back.has_others(recipients.has_others());
-        let list = recipients.list(&self.enrolment, keys, now)?;
+        let list = recipients.list(&self.enrolment, &keys, now)?;
         self.recipients_expire_at.store(list.expires_at, Ordering::Relaxed);
         Some(Report::Recipients(list))
     }
@@ -331,9 +360,22 @@ impl<D: Directory + 'static> Shared<D> {
         }
     }
 
+    async fn identity_stored(&self, key: &Bytes) {
+        match self.rotation.identity_stored(key).await {
+            Ok(Some(keys)) => {
+                self.write_back.set_keys(keys);
+                tracing::info!("the service knows the new identity key");
+            }
+            Ok(None) => {}
+            // It is said again with the next link.
+            Err(error) => tracing::error!(%error, "the new identity key could not be kept"),
+        }
+    }
+
     /// What another agent of this directory signed.
     fn adopt(&self, list: &RecipientList) {
-        let of = (&self.enrolment, self.write_back.keys());
+        let keys = self.write_back.keys();
+        let of = (&self.enrolment, &*keys);
         // What an administrator has just said here must not be overwritten.
         let said_here = self.recipients_changed();
         let mut recipients = lock(&self.recipients);
@@ -441,6 +483,9 @@ impl<D: Directory + 'static> Peer for Arc<Shared<D>> {
                     let arrived = Arrived::at(arrival, *change, service_time);
                     shared.write_back.carry_out(arrived).await;
                 }
+                // The link ends with it.
+                Order::NotApproved => {}
+                Order::IdentityStored { key } => shared.identity_stored(&key).await,
                 Order::Recipients(list) => shared.adopt(&list),
                 Order::Synchronise => shared.synchronise.all(),
                 Order::Stored { operation } => shared.write_back.stored(operation).await,
@@ -452,6 +497,10 @@ impl<D: Directory + 'static> Peer for Arc<Shared<D>> {
         let mut reports = vec![self.health(), self.alive()];
         reports.extend(self.news());
         reports
+    }
+
+    fn has_new_keys(&self) -> bool {
+        self.rotation.is_due(self.clock.unix_seconds(), self.write_back.is_settled())
     }
 
     fn news(&self) -> Vec<Report> {

@@ -30,10 +30,10 @@ use crate::{
 };
 
 const FILE: &str = "enrolment.json";
-const IDENTITY: &str = "identity-key";
+pub(crate) const IDENTITY: &str = "identity-key";
 const DIRECTORY: &str = "directory-key";
-const RECIPIENT: &str = "recipient-key";
-const RECIPIENT_ID: &str = "recipient-key-id";
+pub(crate) const RECIPIENT: &str = "recipient-key";
+pub(crate) const RECIPIENT_ID: &str = "recipient-key-id";
 
 /// What the agent knows of itself and of its service since its enrolment. Nothing secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,16 +51,40 @@ pub struct Enrolment {
     pub link_key: Bytes,
     /// Names the agent's key for sealed passwords.
     pub recipient_key: KeyId,
+    /// What an administrator of the service compares before this agent may do anything; none
+    /// when it was let in at once.
+    #[serde(default)]
+    pub approval: Option<String>,
+    /// Keys for sealed passwords that were replaced, while something sealed for them may come.
+    #[serde(default)]
+    pub old_recipients: Vec<OldRecipient>,
+    /// Whether a new identity key waits for the service.
+    #[serde(default)]
+    pub has_successor: bool,
+}
+
+/// A replaced key for sealed passwords.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OldRecipient {
+    /// Names it.
+    pub id: KeyId,
+    /// Unix seconds after which nothing that is sealed for it can come any more.
+    pub wiped_at: i64,
 }
 
 /// The agent's private keys. Wiped on drop.
 pub struct Keys {
     /// Proves who the agent is.
     pub identity: SigningKey,
+    /// Takes its place as soon as the service knows it.
+    pub successor: Option<SigningKey>,
     /// Signs lists of recipients.
     pub directory: SigningKey,
     /// Opens sealed passwords.
     pub recipient: OpeningKey,
+    /// Replaced ones, for what was sealed before.
+    pub old_recipients: Vec<OpeningKey>,
 }
 
 /// Which keys an enrolment brings.
@@ -172,9 +196,20 @@ impl Enrolment {
             origin: code.origin,
             link_key: enrolled.link_key,
             recipient_key,
+            approval: enrolled.waits_for_approval.then(|| request.fingerprint()),
+            old_recipients: Vec::new(),
+            has_successor: false,
         };
-        write_private(&path(&config.agent.data_dir), &enrolment)?;
+        enrolment.write(&config.agent.data_dir)?;
         Ok(enrolment)
+    }
+
+    /// Stores it as a whole.
+    ///
+    /// # Errors
+    /// [`EnrolmentError::File`].
+    pub(crate) fn write(&self, data_dir: &Path) -> Result<(), EnrolmentError> {
+        write_private(&path(data_dir), self)
     }
 
     /// Stops whoever is enrolled already, before anything is changed.
@@ -226,7 +261,13 @@ pub(crate) fn write_private(path: &Path, content: &impl Serialize) -> Result<(),
             file.write_all(text.as_bytes())?;
             file.sync_all()
         });
-    written.and_then(|()| std::fs::rename(&new, path)).map_err(failed)
+    written.and_then(|()| std::fs::rename(&new, path)).map_err(failed)?;
+    // That it is in its place must outlast a power cut, too.
+    #[cfg(unix)]
+    if let Some(folder) = path.parent() {
+        std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+    }
+    Ok(())
 }
 
 impl Keys {
@@ -293,8 +334,10 @@ impl Keys {
         };
         Ok(Self {
             identity: SigningKey::from_bytes(&*key(IDENTITY)?),
+            successor: None,
             directory: SigningKey::from_bytes(&*key(DIRECTORY)?),
             recipient: OpeningKey::derive(recipient, &*key(RECIPIENT)?),
+            old_recipients: Vec::new(),
         })
     }
 }

@@ -19,6 +19,7 @@ mod outbox;
 pub mod private;
 mod reach;
 pub mod recipients;
+pub mod rotation;
 pub mod standing;
 mod synchronisation;
 mod way;

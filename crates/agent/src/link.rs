@@ -46,6 +46,8 @@ pub(crate) struct Ends<'a> {
     pub(crate) agent: AgentId,
     /// Our key.
     pub(crate) identity: &'a SigningKey,
+    /// The one that takes its place, until the service says that it knows it.
+    pub(crate) successor: Option<&'a SigningKey>,
     /// The service's pinned key.
     pub(crate) link_key: VerifyingKey,
 }
@@ -79,6 +81,14 @@ pub(crate) enum LinkError {
     /// The service closed the link.
     #[error("the service closed the link")]
     Closed,
+    /// An administrator of the service has yet to approve this agent.
+    #[error(
+        "this agent waits for approval: regain-service directory approve-agent, with the fingerprint that regain-agent enrol showed"
+    )]
+    NotApproved,
+    /// The keys on this machine are to change: the next link is made with the new ones.
+    #[error("new keys")]
+    NewKeys,
     /// Plain requests did for a while; now a WebSocket is tried again.
     #[error("a WebSocket is tried again")]
     TryAgain,
@@ -97,6 +107,8 @@ impl LinkError {
             | Self::WrongKey
             | Self::Silent
             | Self::Closed
+            | Self::NotApproved
+            | Self::NewKeys
             | Self::TryAgain => false,
         }
     }
@@ -104,13 +116,14 @@ impl LinkError {
     /// Whether making the same request again cannot help.
     fn is_final(&self) -> bool {
         match self {
-            Self::Closed | Self::Protocol(_) | Self::WrongKey => true,
+            Self::Closed | Self::Protocol(_) | Self::WrongKey | Self::NotApproved => true,
             // Without a word of the service of its own; a box on the way may say anything.
             Self::Refused(status) => matches!(status, 400 | 404 | 405 | 413 | 415 | 421),
             Self::NoWay(_)
             | Self::Unreachable(_)
             | Self::Cut(_)
             | Self::Silent
+            | Self::NewKeys
             | Self::TryAgain => false,
         }
     }
@@ -168,6 +181,9 @@ pub(crate) trait Peer {
 
     /// What is new since the last look and cannot wait for the next ping.
     fn news(&self) -> Vec<Report>;
+
+    /// Whether this link should make room for one with other keys.
+    fn has_new_keys(&self) -> bool;
 }
 
 impl Link {
@@ -268,6 +284,9 @@ impl Link {
     ) -> Result<(), LinkError> {
         if let Came::Text(text) = came? {
             let order = self.open_frame(&text)?;
+            if matches!(order, Order::NotApproved) {
+                return Err(LinkError::NotApproved);
+            }
             pulse.asked = Some(Instant::now());
             peer.take(order, self.service_time);
         }
@@ -276,6 +295,10 @@ impl Link {
 
     /// Every half minute: what is new on this machine, and that it lives where that counts.
     async fn look(&mut self, peer: &impl Peer, pulse: &mut Pulse) -> Result<(), LinkError> {
+        if peer.has_new_keys() {
+            self.wire.close().await;
+            return Err(LinkError::NewKeys);
+        }
         if pulse.asked.is_some_and(|asked| asked.elapsed() < BUSY) {
             return self.beat(peer, pulse).await;
         }

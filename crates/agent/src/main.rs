@@ -31,6 +31,7 @@ use regain_agent::{
     event_log::{Details, EventLog, JsonFile, Sink, moment},
     events::Event,
     recipients::{AdmitError, Recipients},
+    rotation,
     standing::Standing,
 };
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
@@ -73,6 +74,12 @@ enum Verb {
         request: String,
         /// The fingerprint that was printed beside it, told by its administrator.
         fingerprint: String,
+    },
+    /// Have the agent on this machine make new keys of its own, without a pause: within half a
+    /// minute, or with its next start.
+    RotateKeys {
+        #[command(flatten)]
+        common: Common,
     },
     /// Take another agent's key off the list, so that no password is sealed for it any more.
     Dismiss {
@@ -154,6 +161,7 @@ fn start(verb: Verb) -> Result<ExitCode> {
         Verb::Enrol { common, .. }
         | Verb::JoinRequest { common }
         | Verb::Admit { common, .. }
+        | Verb::RotateKeys { common }
         | Verb::Dismiss { common, .. }
         | Verb::Run { common }
         | Verb::Doctor { common, .. }
@@ -177,6 +185,7 @@ fn start(verb: Verb) -> Result<ExitCode> {
         }
         Verb::JoinRequest { .. } => ask_to_join(&config),
         Verb::Admit { request, fingerprint, .. } => admit(&config, &request, &fingerprint),
+        Verb::RotateKeys { .. } => rotate_keys(&config),
         Verb::Dismiss { fingerprint, .. } => dismiss(&config, &fingerprint),
         Verb::Run { .. } => runtime.block_on(run(&config, stop())),
         Verb::Doctor { json, .. } => runtime.block_on(diagnose(&config, json)),
@@ -289,6 +298,16 @@ fn dismiss(config: &Config, fingerprint: &str) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+fn rotate_keys(config: &Config) -> Result<ExitCode> {
+    enrolled(config)?;
+    rotation::ask(&config.agent.data_dir)?;
+    say(
+        "The agent makes new keys within half a minute, or with its next start; its log says so. \
+         The old key for passwords is kept for a day, for what was sealed before.",
+    )?;
+    Ok(ExitCode::SUCCESS)
+}
+
 fn enrolled(config: &Config) -> Result<(Enrolment, Keys)> {
     let enrolment = Enrolment::read(&config.agent.data_dir)?;
     let keys = Keys::read(&open_secrets(config)?, enrolment.recipient_key)?;
@@ -321,6 +340,13 @@ async fn enrol(config: &Config, code: Option<String>, bring: Bring<'_>) -> Resul
     })?;
     for event in [Event::EnrolmentAccepted, Event::OnboardingSuccess] {
         events.write(event, Details::none());
+    }
+    if let Some(fingerprint) = &enrolment.approval {
+        say(&format!(
+            "This agent waits for approval and can do nothing until then. Its fingerprint: {fingerprint}\n\
+             Read it out to an administrator of the service (do not send it along), who runs: \
+             regain-service directory approve-agent --tenant HOST --directory NAME FINGERPRINT"
+        ))?;
     }
     say(&format!(
         "Enrolled with {} as agent {}.\nNext: regain-agent doctor, then regain-agent run.",

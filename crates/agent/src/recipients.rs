@@ -19,7 +19,9 @@ use serde::{Deserialize, Serialize};
 use crate::enrolment::{Bring, Enrolment, EnrolmentError, Keys, write_private};
 
 const FILE: &str = "recipients.json";
-const GOOD_FOR_SECONDS: i64 = 24 * 3600;
+pub(crate) const GOOD_FOR_SECONDS: i64 = 24 * 3600;
+/// So many keys that were taken away are remembered, the newest.
+const MOST_GONE: usize = 64;
 const RENEWED_BEFORE_SECONDS: i64 = 12 * 3600;
 
 /// The recipients besides this agent. A file of its own: it changes while the agent runs.
@@ -28,6 +30,9 @@ const RENEWED_BEFORE_SECONDS: i64 = 12 * 3600;
 pub struct Recipients {
     epoch: u32,
     others: Vec<RecipientKey>,
+    /// Keys that were taken away for good, in the order of their ids.
+    #[serde(default)]
+    gone: Vec<KeyId>,
     /// Another agent's administrator took this agent off the list.
     #[serde(default)]
     dismissed: bool,
@@ -44,6 +49,9 @@ pub enum AdmitError {
     /// An agent that is in has that key id with another key.
     #[error("another agent has this key id; make new keys there: regain-agent enrol --new-keys")]
     Taken,
+    /// The key was taken away for good.
+    #[error("this key was taken away; make new keys there: regain-agent enrol --new-keys")]
+    Gone,
     /// This agent was itself taken off the list.
     #[error("this agent was taken off the list: let the other one in at an agent that is on it")]
     Dismissed,
@@ -61,7 +69,7 @@ pub enum AdmitError {
 impl Default for Recipients {
     /// This agent alone.
     fn default() -> Self {
-        Self { epoch: 1, others: Vec::new(), dismissed: false }
+        Self { epoch: 1, others: Vec::new(), gone: Vec::new(), dismissed: false }
     }
 }
 
@@ -99,7 +107,7 @@ impl Recipients {
     /// Those of a list, for the agent with this key.
     fn of(list: &RecipientList, own: KeyId) -> Self {
         let others = list.keys.iter().filter(|key| key.id != own).cloned().collect();
-        Self { epoch: list.epoch, others, dismissed: false }
+        Self { epoch: list.epoch, others, gone: list.gone.clone(), dismissed: false }
     }
 
     /// Stores them.
@@ -135,9 +143,21 @@ impl Recipients {
         // Every agent signs the same list.
         all.sort_by_key(|key| key.id.0);
         let expires_at = unix_seconds.saturating_add(GOOD_FOR_SECONDS);
-        let list =
-            RecipientList::sign(enrolment.directory, self.epoch, expires_at, all, &keys.directory);
-        Some(list)
+        let (directory, all) = (enrolment.directory, (all, self.gone.clone()));
+        let key = &keys.directory;
+        Some(RecipientList::sign_without(directory, self.epoch, expires_at, all, key))
+    }
+
+    /// Remembers keys that are not to come back. `true` when that was new.
+    pub(crate) fn leave_out(&mut self, ids: impl Iterator<Item = KeyId>) -> bool {
+        let new: Vec<_> = ids.filter(|id| !self.gone.contains(id)).collect();
+        if new.is_empty() {
+            return false;
+        }
+        self.gone = merged(&self.gone, &new);
+        self.others.retain(|other| !new.contains(&other.id));
+        self.epoch += 1;
+        true
     }
 
     /// Lets another agent in, and stores that.
@@ -157,6 +177,9 @@ impl Recipients {
         }
         if recipients.dismissed {
             return Err(AdmitError::Dismissed);
+        }
+        if recipients.gone.contains(&request.0.id) {
+            return Err(AdmitError::Gone);
         }
         let own = keys.recipient.public();
         let has_its_id = |key: &RecipientKey| key.id == request.0.id && *key != request.0;
@@ -179,11 +202,11 @@ impl Recipients {
     /// [`EnrolmentError::File`].
     pub fn dismiss(data_dir: &Path, fingerprint: &str) -> Result<bool, EnrolmentError> {
         let mut recipients = Self::read(data_dir)?;
-        let before = recipients.others.len();
-        recipients.others.retain(|other| JoinRequest(other.clone()).fingerprint() != fingerprint);
-        let was_there = recipients.others.len() < before;
+        let is_it =
+            |other: &&RecipientKey| JoinRequest((*other).clone()).fingerprint() == fingerprint;
+        let dismissed: Vec<_> = recipients.others.iter().filter(is_it).map(|key| key.id).collect();
+        let was_there = recipients.leave_out(dismissed.into_iter());
         if was_there {
-            recipients.epoch += 1;
             recipients.write(data_dir)?;
         }
         Ok(was_there)
@@ -204,23 +227,44 @@ impl Recipients {
             return false;
         }
         let own = keys.recipient.id;
-        let mut said = Self::of(list, own);
-        said.dismissed = !list.keys.iter().any(|key| key.id == own);
+        let mut merged = Self::of(list, own);
+        merged.gone = self::merged(&self.gone, &list.gone);
         if list.epoch == self.epoch {
             // Two administrators at two agents at once: both of what they said.
-            let missing: Vec<_> =
-                said.others.into_iter().filter(|key| !self.others.contains(key)).collect();
-            if missing.is_empty() {
+            let missing = self.others.iter().filter(|key| !list.keys.contains(key)).cloned();
+            merged.others.extend(missing.collect::<Vec<_>>());
+        }
+        merged.others.retain(|key| !merged.gone.contains(&key.id));
+        merged.others.sort_by_key(|key| key.id.0);
+        merged.dismissed = merged.gone.contains(&own);
+        self.others.sort_by_key(|key| key.id.0);
+        if list.epoch == self.epoch {
+            merged.epoch = self.epoch;
+            if *self == merged {
+                // Whoever sent it hears of ours.
                 return false;
             }
-            self.others.extend(missing);
-            self.epoch += 1;
-            return true;
         }
-        let changed = *self != said;
-        *self = said;
+        // What says more than the list is a newer one.
+        let said = |key: &RecipientKey| merged.others.contains(key) || key.id == own;
+        let is_on_it = list.keys.iter().any(|key| key.id == own);
+        let says_the_same = merged.gone == list.gone
+            && list.keys.iter().all(said)
+            && merged.others.iter().all(|key| list.keys.contains(key))
+            && is_on_it != merged.dismissed;
+        merged.epoch = if says_the_same { list.epoch } else { list.epoch + 1 };
+        let changed = *self != merged;
+        *self = merged;
         changed
     }
+}
+
+/// Both, in the order of their ids, which is that of their making; the newest of too many.
+fn merged(some: &[KeyId], more: &[KeyId]) -> Vec<KeyId> {
+    let mut all: Vec<KeyId> = some.iter().chain(more).copied().collect();
+    all.sort_by_key(|id| id.0);
+    all.dedup();
+    all.split_off(all.len().saturating_sub(MOST_GONE))
 }
 
 fn path(data_dir: &Path) -> PathBuf {
@@ -263,9 +307,14 @@ mod tests {
                 origin: "https://reset.example.org".to_owned(),
                 link_key: Bytes(vec![0; 32]),
                 recipient_key,
+                approval: None,
+                old_recipients: Vec::new(),
+                has_successor: false,
             };
             let keys = Keys {
                 identity: SigningKey::from_bytes(&[number; 32]),
+                successor: None,
+                old_recipients: Vec::new(),
                 directory: SigningKey::from_bytes(&[99; 32]),
                 recipient: OpeningKey::derive(recipient_key, &[number; 32]),
             };
@@ -350,6 +399,63 @@ mod tests {
         assert!(first.hear(&of_second) && second.hear(&of_first));
         assert_eq!(first.list(), second.list());
         assert_eq!(first.list().keys.len(), 4);
+    }
+
+    #[test]
+    fn a_dismissed_key_does_not_come_back_with_a_list_that_was_made_at_the_same_time() {
+        let [first, second, third, fourth] = [1, 2, 3, 4].map(OneAgent::new);
+        for other in [&second, &third] {
+            first.admit(other);
+        }
+        for agent in [&second, &third] {
+            agent.hear(&first.list());
+        }
+        let thirds = JoinRequest(third.keys.recipient.public()).fingerprint();
+        assert!(Recipients::dismiss(first.folder.path(), &thirds).unwrap());
+        second.admit(&fourth);
+        let (of_first, of_second) = (first.list(), second.list());
+        assert_eq!(of_first.epoch, of_second.epoch);
+        assert!(first.hear(&of_second) && second.hear(&of_first));
+        assert_eq!(first.list(), second.list());
+        let has = |list: &RecipientList, agent: &OneAgent| {
+            list.keys.contains(&agent.keys.recipient.public())
+        };
+        assert!(has(&first.list(), &fourth) && !has(&first.list(), &third));
+
+        // Nor with a newer list of one who had not heard of it.
+        let [fifth, sixth, seventh] = [5, 6, 7].map(OneAgent::new);
+        first.admit(&fifth);
+        let before = first.list();
+        second.hear(&before);
+        let fifths = JoinRequest(fifth.keys.recipient.public()).fingerprint();
+        Recipients::dismiss(first.folder.path(), &fifths).unwrap();
+        second.admit(&sixth);
+        second.admit(&seventh);
+        assert!(second.list().epoch > first.list().epoch && first.hear(&second.list()));
+        assert!(second.hear(&first.list()));
+        assert_eq!(first.list(), second.list());
+        assert!(!has(&first.list(), &fifth) && has(&first.list(), &seventh));
+        assert!(matches!(second.try_admit(&fifth), Err(AdmitError::Gone)));
+    }
+
+    #[test]
+    fn an_agent_with_a_new_key_stays_on_lists_that_know_the_old_one() {
+        let [mut first, second, third] = [1, 2, 3].map(OneAgent::new);
+        first.admit(&second);
+        second.hear(&first.list());
+        let old = first.keys.recipient.id;
+        first.keys.recipient = OpeningKey::derive(KeyId(Uuid::from_u128(11)), &[11; 32]);
+        let mut recipients = first.recipients();
+        assert!(recipients.leave_out([old].into_iter()));
+        assert!(!recipients.leave_out([old].into_iter()), "once");
+        recipients.write(first.folder.path()).unwrap();
+        second.admit(&third);
+        second.admit(&OneAgent::new(4));
+        assert!(first.hear(&second.list()));
+        assert!(second.hear(&first.list()));
+        assert_eq!(first.list(), second.list());
+        let ids: Vec<_> = first.list().keys.iter().map(|key| key.id).collect();
+        assert!(ids.contains(&first.keys.recipient.id) && !ids.contains(&old) && ids.len() == 4);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use protocol::{
     agent::{Change, ChangeAct, Report},
     directory::{ExternalId, NotDone, Outcome},
     id::{OperationId, TenantId},
-    sealed::Binding,
+    sealed::{Binding, OpeningKey},
 };
 use tokio::{
     sync::Notify,
@@ -48,7 +48,7 @@ pub(crate) struct WriteBack<D> {
     journal: Journal,
     local: Arc<Local>,
     outbox: Outbox,
-    keys: Keys,
+    keys: Mutex<Arc<Keys>>,
     tenant: TenantId,
     clock: Clock,
     started: Instant,
@@ -125,7 +125,7 @@ impl<D: Directory> WriteBack<D> {
             journal,
             local,
             outbox,
-            keys,
+            keys: Mutex::new(Arc::new(keys)),
             tenant,
             clock,
             started: Instant::now(),
@@ -147,8 +147,18 @@ impl<D: Directory> WriteBack<D> {
     }
 
     /// The keys, for the list of recipients and the link.
-    pub(crate) fn keys(&self) -> &Keys {
-        &self.keys
+    pub(crate) fn keys(&self) -> Arc<Keys> {
+        Arc::clone(&lock(&self.keys))
+    }
+
+    /// Others in their place.
+    pub(crate) fn set_keys(&self, keys: Keys) {
+        *lock(&self.keys) = Arc::new(keys);
+    }
+
+    /// Whether no write is in doubt that a sealed password may be needed for.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.journal.open_intents().is_empty()
     }
 
     /// Whether this directory has other agents.
@@ -343,7 +353,10 @@ impl<D: Directory> WriteBack<D> {
             account: account.0.clone(),
             expires_at,
         };
-        match sealed.open(&binding, &self.keys.recipient) {
+        let keys = self.keys();
+        let is_for = |key: &&OpeningKey| sealed.keys.iter().any(|wrapped| wrapped.key == key.id);
+        let key = keys.old_recipients.iter().find(is_for).unwrap_or(&keys.recipient);
+        match sealed.open(&binding, key) {
             Ok(password) => Ok(Allowed::Reset(password)),
             Err(error) => {
                 tracing::warn!(%operation, %error, "sealed password refused");

@@ -139,7 +139,7 @@ async fn enrol(
     if let Some(Tampering::OtherKey) = tampering {
         enrol.identity_key.0[0] ^= 1;
     }
-    let mut enrolled = Enrolled::sign(&enrol, (AGENT, TENANT, DIRECTORY), &known.key);
+    let mut enrolled = Enrolled::sign(&enrol, (AGENT, TENANT, DIRECTORY), false, &known.key);
     if let Some(Tampering::OtherAgent) = tampering {
         enrolled.agent = AgentId(Uuid::from_u128(66));
     }

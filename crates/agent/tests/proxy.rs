@@ -77,7 +77,7 @@ async fn enrol(Json(enrol): Json<Enrol>) -> Json<Enrolled> {
     assert!(enrol.is_proved(&SECRET));
     let id = Uuid::from_u128;
     let ids = (AgentId(id(1)), TenantId(id(2)), DirectoryId(id(3)));
-    Json(Enrolled::sign(&enrol, ids, &link_key()))
+    Json(Enrolled::sign(&enrol, ids, false, &link_key()))
 }
 
 fn link_key() -> SigningKey {

@@ -117,6 +117,11 @@ impl Enrol {
         self.mac(secret).verify_slice(&self.proof.0).is_ok()
     }
 
+    /// What two administrators compare before the agent may do anything.
+    pub fn fingerprint(&self) -> String {
+        agent_fingerprint(&self.identity_key.0, &self.recipient, &self.directory_key.0)
+    }
+
     #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
     fn mac(&self, secret: &[u8]) -> Hmac<Sha256> {
         let mac = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(secret);
@@ -139,6 +144,17 @@ impl Enrol {
     }
 }
 
+/// Short enough to be read out; of all keys that an agent brings.
+pub fn agent_fingerprint(
+    identity_key: &[u8],
+    recipient: &RecipientKey,
+    directory_key: &[u8],
+) -> String {
+    let id = recipient.id.0;
+    let parts = [identity_key, id.as_bytes(), &recipient.public.0, directory_key];
+    fingerprint(&labelled(b"regain agent 1", &parts))
+}
+
 /// Answer of `POST /api/v1/agents/enrol`.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -151,7 +167,9 @@ pub struct Enrolled {
     pub directory: DirectoryId,
     /// The service's Ed25519 link key, 32 bytes; its fingerprint must be the code's.
     pub link_key: Bytes,
-    /// The link key's signature over what the agent brought and the three ids.
+    /// Whether an administrator must approve the agent before it may do anything.
+    pub waits_for_approval: bool,
+    /// The link key's signature over what the agent brought and all of the above.
     pub signature: Bytes,
 }
 
@@ -160,6 +178,7 @@ impl Enrolled {
     pub fn sign(
         enrol: &Enrol,
         (agent, tenant, directory): (AgentId, TenantId, DirectoryId),
+        waits_for_approval: bool,
         key: &SigningKey,
     ) -> Self {
         let mut enrolled = Self {
@@ -167,6 +186,7 @@ impl Enrolled {
             tenant,
             directory,
             link_key: Bytes(key.verifying_key().as_bytes().to_vec()),
+            waits_for_approval,
             signature: Bytes(Vec::new()),
         };
         let signature = key.sign(&enrolled.signed_bytes(enrol));
@@ -195,6 +215,7 @@ impl Enrolled {
                 self.agent.0.as_bytes(),
                 self.tenant.0.as_bytes(),
                 self.directory.0.as_bytes(),
+                &[u8::from(self.waits_for_approval)],
             ],
         )
     }
@@ -241,6 +262,46 @@ pub struct Welcome {
 pub struct Proof {
     /// The agent's signature.
     pub signature: Bytes,
+    /// The key that takes its place from now on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub successor: Option<Successor>,
+}
+
+/// A new identity key of an agent, in a proof: the old one says so, and the new one that it is
+/// there. Sent again until the service says [`Order::IdentityStored`]; whichever of the two it
+/// knows by then, it takes the proof.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Successor {
+    /// The new Ed25519 key, 32 bytes.
+    pub key: Bytes,
+    /// Signatures over [`LinkSession::succession`] by the old key and by the new one.
+    pub by_old: Bytes,
+    /// By the new one.
+    pub by_new: Bytes,
+}
+
+impl Successor {
+    /// `new` in the place of `old`, on this link.
+    pub fn sign(old: &SigningKey, new: &SigningKey, session: &LinkSession) -> Self {
+        let key = new.verifying_key();
+        let said = session.succession(key.as_bytes());
+        let sign = |by: &SigningKey| Bytes(by.sign(&said).to_bytes().to_vec());
+        Self { key: Bytes(key.as_bytes().to_vec()), by_old: sign(old), by_new: sign(new) }
+    }
+
+    /// The new key, if it is there and `known` says so; or is `known` itself, when the service
+    /// has it already and its answer was lost.
+    pub fn accept(&self, known: &VerifyingKey, session: &LinkSession) -> Option<VerifyingKey> {
+        let new = VerifyingKey::from_bytes(&self.key.array()?).ok()?;
+        let said = session.succession(new.as_bytes());
+        let is_by = |key: &VerifyingKey, signature: &Bytes| {
+            let signature = signature.array::<64>().map(|bytes| Signature::from_bytes(&bytes));
+            signature.is_some_and(|signature| key.verify_strict(&said, &signature).is_ok())
+        };
+        let is_meant = new == *known || is_by(known, &self.by_old);
+        (is_meant && is_by(&new, &self.by_new)).then_some(new)
+    }
 }
 
 /// The bytes that both ends of one connection sign, so that no frame of another connection,
@@ -269,6 +330,11 @@ impl LinkSession {
     /// What the agent signs in [`Proof`].
     pub fn agent_proof(&self) -> Vec<u8> {
         [b"agent".as_slice(), &self.id].concat()
+    }
+
+    /// What both keys of a [`Successor`] sign.
+    fn succession(&self, new: &[u8; 32]) -> Vec<u8> {
+        [b"successor".as_slice(), &self.id, new].concat()
     }
 
     fn frame(&self, direction: &[u8], number: u64, body: &str) -> Vec<u8> {
@@ -360,6 +426,13 @@ pub enum Order {
     /// Send the accounts, all of them, whatever was sent before. Answered by
     /// [`Report::Accounts`] pages.
     Synchronise,
+    /// The agent's new identity key is stored: the old one is of no use any more.
+    IdentityStored {
+        /// The new key.
+        key: Bytes,
+    },
+    /// No administrator has approved the agent yet: it is told nothing else, and the link ends.
+    NotApproved,
     /// The outcome of this operation is stored; the journal may forget it after its time.
     Stored {
         /// Which.
@@ -585,20 +658,46 @@ mod tests {
     #[test]
     fn an_answer_counts_only_from_the_named_service_and_to_what_was_brought() {
         let expected = code().link_key_fingerprint;
-        let answer = || Enrolled::sign(&enrol(), ids(), &link_key());
+        let answer = || Enrolled::sign(&enrol(), ids(), true, &link_key());
         assert!(answer().answers(&enrol(), &expected));
 
         let stranger = SigningKey::from_bytes(&[8; 32]);
-        assert!(!Enrolled::sign(&enrol(), ids(), &stranger).answers(&enrol(), &expected));
-        let mut pretending = Enrolled::sign(&enrol(), ids(), &stranger);
+        assert!(!Enrolled::sign(&enrol(), ids(), true, &stranger).answers(&enrol(), &expected));
+        let mut pretending = Enrolled::sign(&enrol(), ids(), true, &stranger);
         pretending.link_key = answer().link_key;
         assert!(!pretending.answers(&enrol(), &expected));
 
         let mut swapped = enrol();
         swapped.directory_key.0[0] ^= 1;
-        assert!(!Enrolled::sign(&swapped, ids(), &link_key()).answers(&enrol(), &expected));
+        assert!(!Enrolled::sign(&swapped, ids(), true, &link_key()).answers(&enrol(), &expected));
         let mut moved = answer();
         moved.directory = DirectoryId(Uuid::from_u128(7));
         assert!(!moved.answers(&enrol(), &expected));
+        let mut approved = answer();
+        approved.waits_for_approval = false;
+        assert!(!approved.answers(&enrol(), &expected));
+    }
+
+    #[test]
+    fn a_new_identity_key_needs_the_old_one_s_word_and_is_taken_again_once_it_is_known() {
+        let [old, new, thief] = [5, 6, 7].map(|byte| SigningKey::from_bytes(&[byte; 32]));
+        let nonce = |byte| Bytes(vec![byte; 32]);
+        let session = LinkSession::new(ids().0, &nonce(1), &nonce(2));
+        let successor = || Successor::sign(&old, &new, &session);
+        let known = old.verifying_key();
+        assert_eq!(successor().accept(&known, &session), Some(new.verifying_key()));
+        let known_already = new.verifying_key();
+        assert_eq!(successor().accept(&known_already, &session), Some(new.verifying_key()));
+
+        let by_thief = Successor::sign(&thief, &thief, &session);
+        assert!(by_thief.accept(&known, &session).is_none(), "not the old key's word");
+        let mut swapped = successor();
+        swapped.key = by_thief.key;
+        assert!(swapped.accept(&known, &session).is_none(), "another key");
+        let without_the_new_one = Successor { by_new: successor().by_old, ..successor() };
+        assert!(without_the_new_one.accept(&known, &session).is_none());
+        let later = LinkSession::new(ids().0, &nonce(1), &nonce(3));
+        assert!(successor().accept(&known, &later).is_none(), "of another link");
+        assert!(successor().accept(&thief.verifying_key(), &session).is_none());
     }
 }

@@ -83,6 +83,8 @@ problems! {
     DirectoryUnavailable = 503, "The directory cannot be reached now.";
     /// The directory is there, but changing it is switched off or stopped.
     RecoveryPaused = 503, "Changing accounts is paused now.";
+    /// Another change of this account is under way; nothing was begun.
+    AccountBusy = 409, "Another change of this account is under way.";
     /// Mail cannot be sent now.
     MailUnavailable = 503, "Messages cannot be sent now.";
     /// The host name is not a tenant's.

@@ -270,6 +270,10 @@ pub struct RecipientList {
     pub expires_at: i64,
     /// The recipients.
     pub keys: Vec<RecipientKey>,
+    /// Keys that were taken away for good: dismissed agents, and rotated keys. Whoever merges
+    /// two lists leaves them out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gone: Vec<KeyId>,
     /// The directory's Ed25519 key, 32 bytes.
     pub directory_key: Bytes,
     /// Its signature over everything above, 64 bytes.
@@ -285,11 +289,23 @@ impl RecipientList {
         keys: Vec<RecipientKey>,
         directory_key: &SigningKey,
     ) -> Self {
+        Self::sign_without(directory, epoch, expires_at, (keys, Vec::new()), directory_key)
+    }
+
+    /// The same, with the keys that were taken away.
+    pub fn sign_without(
+        directory: DirectoryId,
+        epoch: u32,
+        expires_at: i64,
+        (keys, gone): (Vec<RecipientKey>, Vec<KeyId>),
+        directory_key: &SigningKey,
+    ) -> Self {
         let mut list = Self {
             directory,
             epoch,
             expires_at,
             keys,
+            gone,
             directory_key: Bytes(directory_key.verifying_key().as_bytes().to_vec()),
             signature: Bytes(Vec::new()),
         };
@@ -324,6 +340,16 @@ impl RecipientList {
         for key in &self.keys {
             bytes.extend_from_slice(key.id.0.as_bytes());
             bytes.extend_from_slice(&Sha256::digest(&key.public.0));
+        }
+        if !self.gone.is_empty() {
+            // Twelve bytes that no number of keys and ids can be mistaken for.
+            bytes.extend_from_slice(b"without ");
+            bytes.extend_from_slice(
+                &u32::try_from(self.gone.len()).unwrap_or(u32::MAX).to_be_bytes(),
+            );
+            for id in &self.gone {
+                bytes.extend_from_slice(id.0.as_bytes());
+            }
         }
         bytes
     }
@@ -396,6 +422,16 @@ mod tests {
         let mut with_stranger = list.clone();
         with_stranger.keys.push(OpeningKey::derive(KeyId(Uuid::from_u128(66)), &[66; 32]).public());
         assert!(!with_stranger.verify(1));
+        let mut without_tombstone = RecipientList::sign_without(
+            list.directory,
+            1,
+            1_000,
+            (list.keys.clone(), vec![KeyId(Uuid::from_u128(5))]),
+            &lab().2,
+        );
+        assert!(without_tombstone.verify(999));
+        without_tombstone.gone.clear();
+        assert!(!without_tombstone.verify(999));
         let other = SigningKey::from_bytes(&[10; 32]);
         let resigned =
             RecipientList::sign(list.directory, list.epoch, 1_000, list.keys.clone(), &other);

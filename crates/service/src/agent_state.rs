@@ -20,6 +20,8 @@ pub(crate) enum AgentState {
     TooOld,
     /// No link.
     Unreachable,
+    /// Enrolled, and not let in by an administrator yet.
+    WaitsForApproval,
     /// Enrolled, and never linked.
     NotSetUp,
     /// No link, and the service itself does not run.
@@ -33,6 +35,9 @@ impl AgentState {
     pub(crate) fn of(agent: &AgentRow, now: Timestamp, alive_at: Option<Timestamp>) -> Self {
         if agent.revoked {
             return Self::Removed;
+        }
+        if !agent.approved {
+            return Self::WaitsForApproval;
         }
         if is_linked(agent, now) {
             return match stopped(agent) {
@@ -63,6 +68,7 @@ impl AgentState {
             Self::NoController => "no-controller",
             Self::TooOld => "too-old",
             Self::Unreachable => "unreachable",
+            Self::WaitsForApproval => "waits-for-approval",
             Self::NotSetUp => "not-set-up",
             Self::FaultOurs => "fault-ours",
             Self::Removed => "removed",
@@ -87,6 +93,9 @@ impl AgentState {
             Self::NoController => "connected, reaches no controller",
             Self::TooOld => "turned away: its program is too old, update it",
             Self::Unreachable => "not connected",
+            Self::WaitsForApproval => {
+                "waits for approval: compare its fingerprint, then approve-agent"
+            }
             Self::NotSetUp => "not set up: enrolled, never connected",
             Self::FaultOurs => "not connected, for the service does not run",
             Self::Removed => "removed",
@@ -97,7 +106,7 @@ impl AgentState {
 /// Whether an agent's link stands, as far as its row tells: a service that crashed has not
 /// written that it is gone.
 pub(crate) fn is_linked(agent: &AgentRow, now: Timestamp) -> bool {
-    agent.seen_at.is_some_and(|at| now.since(at) <= Times::AGENT_GONE)
+    agent.seen_at.is_some_and(|at| now.since(at) <= Times::AGENT_QUIET)
 }
 
 /// Why it begins nothing new.
@@ -131,6 +140,9 @@ mod tests {
             directory: Uuid::from_u128(3),
             name: "dc1".to_owned(),
             identity_key: Vec::new(),
+            recipient: String::new(),
+            directory_key: Vec::new(),
+            approved: true,
             seen_at: Some(NOW),
             directory_reachable: true,
             heard_at: Some(NOW),
@@ -155,6 +167,7 @@ mod tests {
         assert_eq!(code(|agent| agent.health.software = Some("0.0.9".to_owned())), "outdated");
         assert_eq!(code(|agent| agent.health.software = Some("99.0".to_owned())), "up");
         assert_eq!(code(|agent| agent.health.software = Some("what".to_owned())), "up");
+        assert_eq!(code(|agent| agent.approved = false), "waits-for-approval");
         assert_eq!(code(|agent| agent.directory_reachable = false), "no-controller");
         for stopped in Stopped::ALL {
             let said = stopped.code().to_owned();
@@ -165,7 +178,7 @@ mod tests {
             assert_eq!(told, stopped.code());
         }
         assert_eq!(code(|agent| agent.seen_at = None), "unreachable");
-        let crashed = Timestamp(NOW.0 - Times::AGENT_GONE.0 - 1);
+        let crashed = Timestamp(NOW.0 - Times::AGENT_QUIET.0 - 1);
         assert_eq!(code(|agent| agent.seen_at = Some(crashed)), "unreachable");
         let fresh = |agent: &mut AgentRow| (agent.seen_at, agent.heard_at) = (None, None);
         assert_eq!(code(fresh), "not-set-up");

@@ -70,6 +70,8 @@ pub struct AgentLinks {
 /// Whether an order may be with an agent. Several ways lead there (the call, a new link), and
 /// "nobody took it" must be true of all of them.
 struct Taken {
+    /// Nobody had it before this process began it: what is not counted here did not happen.
+    is_ours: bool,
     by: usize,
     given_up: bool,
     since: Instant,
@@ -163,11 +165,30 @@ impl AgentLinks {
         })
     }
 
+    /// This process hands an order out that nobody had before.
+    pub(crate) fn begin(&self, operation: OperationId) {
+        self.of_order(operation, |taken| taken.is_ours = true);
+    }
+
+    /// Settles that nobody takes this order any more, in favour of a newer one. `false` when
+    /// somebody may have it, or had it before this process began.
+    pub(crate) fn cancel(&self, operation: OperationId) -> bool {
+        self.of_order(operation, |taken| {
+            taken.given_up |= taken.is_ours && taken.by == 0;
+            taken.given_up && taken.is_ours
+        })
+    }
+
     fn of_order<T>(&self, operation: OperationId, change: impl FnOnce(&mut Taken) -> T) -> T {
         let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
         let since = Instant::now();
         orders.retain(|_, taken| since.duration_since(taken.since) < REMEMBERED);
-        change(orders.entry(operation).or_insert(Taken { by: 0, given_up: false, since }))
+        change(orders.entry(operation).or_insert(Taken {
+            is_ours: false,
+            by: 0,
+            given_up: false,
+            since,
+        }))
     }
 
     /// The newest link that reaches a controller and has not stopped.
@@ -236,6 +257,9 @@ pub enum LinkEnd {
     /// It is one of ours, and speaks a protocol that is too old.
     #[error("the agent's program is too old")]
     TooOld,
+    /// No administrator has approved it yet.
+    #[error("the agent waits for approval")]
+    Waits,
     /// A proof or signature does not hold, or a frame came twice or out of order.
     #[error("a proof does not hold")]
     NotProved,
@@ -252,7 +276,7 @@ pub enum LinkEnd {
 
 /// Serves one link from its first frame to its end, whatever it runs over.
 pub(crate) async fn serve(service: Arc<Service>, mut wire: Wire) {
-    let (agent, session) =
+    let Proved { agent, session, successor } =
         match tokio::time::timeout(Duration::from_secs(10), prove(&service, &mut wire)).await {
             Ok(Ok(proved)) => proved,
             Ok(Err(end)) => return tracing::warn!(%end, "an agent link was refused"),
@@ -260,6 +284,9 @@ pub(crate) async fn serve(service: Arc<Service>, mut wire: Wire) {
         };
     wire.is_proved();
     let (orders, queue) = mpsc::channel(QUEUE);
+    if let Some(key) = successor {
+        let _ = orders.try_send(Order::IdentityStored { key });
+    }
     let link = Arc::new(Link {
         agent: AgentId(agent.id),
         orders,
@@ -281,7 +308,11 @@ pub(crate) async fn serve(service: Arc<Service>, mut wire: Wire) {
         LinkEnd::NotProved | LinkEnd::Unreadable => {
             note(&service, &agent, Event::AgentFrameRefused, false).await
         }
-        LinkEnd::Stranger | LinkEnd::TooOld | LinkEnd::Gone | LinkEnd::Store(_) => Ok(()),
+        LinkEnd::Stranger
+        | LinkEnd::TooOld
+        | LinkEnd::Waits
+        | LinkEnd::Gone
+        | LinkEnd::Store(_) => Ok(()),
     };
     let left = note(&service, &agent, Event::AgentDisconnected, true).await.and(refused);
     if let Err(cause) = left {
@@ -289,14 +320,22 @@ pub(crate) async fn serve(service: Arc<Service>, mut wire: Wire) {
     }
 }
 
+/// Who is at the other end.
+struct Proved {
+    agent: AgentRow,
+    session: LinkSession,
+    /// Its new key, which is stored.
+    successor: Option<Bytes>,
+}
+
 /// Both ends prove their keys on fresh nonces.
-async fn prove(service: &Service, wire: &mut Wire) -> Result<(AgentRow, LinkSession), LinkEnd> {
+async fn prove(service: &Service, wire: &mut Wire) -> Result<Proved, LinkEnd> {
     let hello: Hello = receive(wire).await?;
     if hello.version > protocol::VERSION || hello.nonce.0.len() != 32 {
         return Err(LinkEnd::Stranger);
     }
     let id = hello.agent.0;
-    let agent = service
+    let mut agent = service
         .store
         .read(move |mut tx| Box::pin(async move { tx.agent(id).await }))
         .await?
@@ -311,10 +350,7 @@ async fn prove(service: &Service, wire: &mut Wire) -> Result<(AgentRow, LinkSess
     let signature = Bytes(signature.to_bytes().to_vec());
     send(wire, &Welcome { nonce, unix_millis, signature }).await?;
     let proof: Proof = receive(wire).await?;
-    let signature = proof.signature.array::<64>().ok_or(LinkEnd::NotProved)?;
-    identity_key(&agent)?
-        .verify_strict(&session.agent_proof(), &Signature::from_bytes(&signature))
-        .map_err(|_| LinkEnd::NotProved)?;
+    let new = check_proof(&proof, &identity_key(&agent)?, &session)?;
     if hello.version < protocol::VERSION {
         let (id, now) = (agent.id, service.now());
         let noted = service
@@ -323,8 +359,69 @@ async fn prove(service: &Service, wire: &mut Wire) -> Result<(AgentRow, LinkSess
         noted.await?;
         return Err(LinkEnd::TooOld);
     }
+    if !agent.approved {
+        send_order(service, wire, &Order::NotApproved, 0, &session).await?;
+        return Err(LinkEnd::Waits);
+    }
     note(service, &agent, Event::AgentConnected, false).await?;
-    Ok((agent, session))
+    if let Some(new) = &new {
+        take_successor(service, &mut agent, new).await?;
+    }
+    Ok(Proved { agent, session, successor: new })
+}
+
+/// The proof of the known key; or of the one that it says takes its place, which is returned.
+fn check_proof(
+    proof: &Proof,
+    known: &VerifyingKey,
+    session: &LinkSession,
+) -> Result<Option<Bytes>, LinkEnd> {
+    let signature = proof.signature.array::<64>().ok_or(LinkEnd::NotProved)?;
+    let is_known =
+        known.verify_strict(&session.agent_proof(), &Signature::from_bytes(&signature)).is_ok();
+    match &proof.successor {
+        None if is_known => Ok(None),
+        None => Err(LinkEnd::NotProved),
+        Some(successor) => {
+            let new = successor.accept(known, session).ok_or(LinkEnd::NotProved)?;
+            // The old key proves the link as well, unless the new one is in its place already.
+            if is_known || new == *known {
+                Ok(Some(successor.key.clone()))
+            } else {
+                Err(LinkEnd::NotProved)
+            }
+        }
+    }
+}
+
+/// Stores an agent's new key, unless it is stored already.
+async fn take_successor(
+    service: &Service,
+    agent: &mut AgentRow,
+    new: &Bytes,
+) -> Result<(), LinkEnd> {
+    if agent.identity_key == new.0 {
+        return Ok(());
+    }
+    let (id, now) = (agent.id, service.now());
+    let (old, key) = (std::mem::replace(&mut agent.identity_key, new.0.clone()), new.0.clone());
+    let event = AuditEvent {
+        tenant: agent.tenant,
+        event: Event::AgentKeyChanged.as_str(),
+        case_code: None,
+        account: None,
+        detail: json!({ "agent": id, "name": agent.name }).to_string(),
+    };
+    let storing = service.store.write(move |mut tx| {
+        Box::pin(async move {
+            let is_stored = tx.succeed_agent(id, &old, &key).await?;
+            if is_stored {
+                tx.audit(&event, now).await?;
+            }
+            Ok::<_, StoreError>(is_stored)
+        })
+    });
+    if storing.await? { Ok(()) } else { Err(LinkEnd::NotProved) }
 }
 
 fn identity_key(agent: &AgentRow) -> Result<VerifyingKey, LinkEnd> {
@@ -647,7 +744,7 @@ impl Known {
         match stored.filter(counts) {
             None => Self::Nothing,
             Some(stored) if stored.epoch > said.epoch => Self::Newer(stored),
-            Some(stored) if stored.keys == said.keys => Self::Same,
+            Some(stored) if stored.keys == said.keys && stored.gone == said.gone => Self::Same,
             Some(stored) => Self::Other(stored),
         }
     }

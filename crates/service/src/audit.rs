@@ -43,6 +43,10 @@ pub enum Event {
     MessageDead,
     /// An agent enrolled.
     AgentEnrolled,
+    /// An administrator approved an agent after comparing its fingerprint.
+    AgentApproved,
+    /// An agent has a new identity key, by the word of its old one.
+    AgentKeyChanged,
     /// An agent was removed by an administrator.
     AgentRemoved,
     /// An agent proved itself on a new link.
@@ -95,6 +99,8 @@ impl Event {
         Self::MessageSent,
         Self::MessageDead,
         Self::AgentEnrolled,
+        Self::AgentApproved,
+        Self::AgentKeyChanged,
         Self::AgentRemoved,
         Self::AgentConnected,
         Self::AgentDisconnected,
@@ -132,6 +138,8 @@ impl Event {
             Self::MessageSent => "message-sent",
             Self::MessageDead => "message-dead",
             Self::AgentEnrolled => "agent-enrolled",
+            Self::AgentApproved => "agent-approved",
+            Self::AgentKeyChanged => "agent-key-changed",
             Self::AgentRemoved => "agent-removed",
             Self::AgentConnected => "agent-connected",
             Self::AgentDisconnected => "agent-disconnected",

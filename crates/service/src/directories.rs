@@ -33,6 +33,8 @@ use crate::{
     service::Service,
 };
 
+/// So long after the end of an order no write of it can arrive any more (docs/reliability.md).
+const SETTLED: Span = Span::seconds(30);
 /// How long the embedded directory's list of recipients says it is good.
 const EMBEDDED_LIST: Span = Span::hours(24);
 
@@ -308,6 +310,9 @@ async fn send(service: &Arc<Service>, mut operation: OperationRow, status: &Acco
 }
 
 async fn change(service: &Arc<Service>, operation: OperationRow, handed: Handed) {
+    if handed == Handed::FirstNow {
+        service.links.begin(OperationId(operation.id));
+    }
     fail_points::point("service: after the fence is stored").await;
     let directory = match directory_of(service, operation.directory).await {
         Ok(directory) => directory,
@@ -466,6 +471,45 @@ pub(crate) async fn finish_in(
         tx.save_recovery(&row, now).await?;
     }
     Ok(())
+}
+
+/// Makes room for a newer operation of this account: one that is certainly with nobody is
+/// cancelled, and its recovery ends. `false` while one may be under way.
+///
+/// What nobody knows yet is no obstacle for long: once no write of it can arrive any more, the
+/// newer one is fenced on values read after it.
+pub(crate) async fn make_way(
+    tx: &mut Tx<'_>,
+    service: &Service,
+    account: (Uuid, Uuid),
+    newer: Option<Uuid>,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    for older in tx.operations_in_flight(account, newer).await? {
+        let is_settled = now >= older.expires_at.plus(SETTLED);
+        let is_undelivered = match older.state {
+            OperationState::Waiting => true,
+            OperationState::Sent => service.links.cancel(OperationId(older.id)),
+            OperationState::NotKnown if is_settled => continue,
+            OperationState::NotKnown
+            | OperationState::Typing
+            | OperationState::Done
+            | OperationState::NotDone => false,
+        };
+        if !is_undelivered {
+            return Ok(false);
+        }
+        finish_in(tx, service, older.id, &not_done(NotDone::Expired), now).await?;
+        if let Some(mut row) = tx.recovery(older.recovery).await?
+            && row.session.replaced().is_ok()
+        {
+            row.revision += 1;
+            tx.save_recovery(&row, now).await?;
+            note(tx, &row, Event::RecoveryEnded, json!({ "at": "replaced" }), now).await?;
+        }
+        service.changed(older.recovery);
+    }
+    Ok(true)
 }
 
 /// A refused password is followed by another try, which is another operation.

@@ -19,6 +19,12 @@ pub struct AgentRow {
     pub name: String,
     /// Its Ed25519 key.
     pub identity_key: Vec<u8>,
+    /// Its key for sealed passwords, as JSON.
+    pub recipient: String,
+    /// The directory's key, as it brought it.
+    pub directory_key: Vec<u8>,
+    /// Whether it may do anything.
+    pub approved: bool,
     /// When it was last heard of.
     pub seen_at: Option<Timestamp>,
     /// Whether a controller answered it then.
@@ -57,9 +63,25 @@ pub struct NewAgent<'a> {
     pub identity_key: &'a [u8],
     /// Its key for sealed passwords, as JSON.
     pub recipient: &'a str,
+    /// The directory's key, as it brings it.
+    pub directory_key: &'a [u8],
+    /// Whether an administrator must approve it first.
+    pub waits: bool,
 }
 
-const COLUMNS: &str = "SELECT id, tenant, directory, name, identity_key, seen_at,
+/// What an enrolment code was good for.
+#[derive(Clone, Copy, Debug)]
+pub struct UsedCode {
+    /// The tenant.
+    pub tenant: Uuid,
+    /// The directory.
+    pub directory: Uuid,
+    /// Whether who enrols with it waits for an administrator.
+    pub approval: bool,
+}
+
+const COLUMNS: &str = "SELECT id, tenant, directory, name, identity_key, recipient,
+    directory_key, approved_at, seen_at,
     directory_reachable, heard_at, software, clock_skew_ms, waiting, stopped, too_old_at,
     revoked_at FROM agent";
 
@@ -70,15 +92,17 @@ impl Tx<'_> {
         id: &[u8],
         tenant: Uuid,
         directory: Uuid,
+        approval: bool,
         expires_at: Timestamp,
     ) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO enrolment_code (id, tenant, directory, expires_at)
-             VALUES ($1, $2, $3, $4)",
+            "INSERT INTO enrolment_code (id, tenant, directory, approval, expires_at)
+             VALUES ($1, $2, $3, $4, $5)",
         )
         .bind(id)
         .bind(tenant)
         .bind(directory)
+        .bind(approval)
         .bind(expires_at.0)
         .execute(&mut *self.connection)
         .await?;
@@ -90,17 +114,21 @@ impl Tx<'_> {
         &mut self,
         id: &[u8],
         now: Timestamp,
-    ) -> Result<Option<(Uuid, Uuid)>, StoreError> {
+    ) -> Result<Option<UsedCode>, StoreError> {
         let row = sqlx::query(
             "UPDATE enrolment_code SET used_at = $2
              WHERE id = $1 AND used_at IS NULL AND expires_at > $2
-             RETURNING tenant, directory",
+             RETURNING tenant, directory, approval",
         )
         .bind(id)
         .bind(now.0)
         .fetch_optional(&mut *self.connection)
         .await?;
-        row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
+        let used = |row: SqliteRow| {
+            let (tenant, directory) = (row.try_get(0)?, row.try_get(1)?);
+            Ok(UsedCode { tenant, directory, approval: row.try_get(2)? })
+        };
+        row.map(used).transpose()
     }
 
     /// Stores an agent that enrolled.
@@ -112,8 +140,9 @@ impl Tx<'_> {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO agent (id, tenant, directory, name, identity_key, recipient, enrolled_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO agent (id, tenant, directory, name, identity_key, recipient,
+                 directory_key, approved_at, enrolled_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         )
         .bind(agent.id)
         .bind(tenant)
@@ -121,10 +150,36 @@ impl Tx<'_> {
         .bind(agent.name)
         .bind(agent.identity_key)
         .bind(agent.recipient)
+        .bind(agent.directory_key)
+        .bind((!agent.waits).then_some(now.0))
         .bind(now.0)
         .execute(&mut *self.connection)
         .await?;
         Ok(())
+    }
+
+    /// An administrator approved an agent: it may come, and a directory without a key gets the
+    /// one that it brought. `false` when the directory has another key.
+    pub async fn approve_agent(&mut self, id: Uuid, now: Timestamp) -> Result<bool, StoreError> {
+        let result = sqlx::query(
+            "UPDATE agent SET approved_at = $2
+             WHERE id = $1 AND approved_at IS NULL AND revoked_at IS NULL",
+        )
+        .bind(id)
+        .bind(now.0)
+        .execute(&mut *self.connection)
+        .await?;
+        one_row(&result, "approve_agent")?;
+        let result = sqlx::query(
+            "UPDATE directory SET directory_key = agent.directory_key FROM agent
+             WHERE agent.id = $1 AND directory.id = agent.directory
+               AND (directory.directory_key IS NULL
+                    OR directory.directory_key = agent.directory_key)",
+        )
+        .bind(id)
+        .execute(&mut *self.connection)
+        .await?;
+        Ok(result.rows_affected() == 1)
     }
 
     /// Takes in what an agent brought that enrolled again with the key it has.
@@ -166,9 +221,31 @@ impl Tx<'_> {
             "UPDATE directory SET directory_key = NULL, recipients = NULL
              WHERE id = (SELECT directory FROM agent WHERE id = $1)
                AND NOT EXISTS (SELECT 1 FROM agent
-                               WHERE agent.directory = directory.id AND revoked_at IS NULL)",
+                               WHERE agent.directory = directory.id AND revoked_at IS NULL
+                                 AND approved_at IS NOT NULL)",
         )
         .bind(id)
+        .execute(&mut *self.connection)
+        .await?;
+        Ok(result.rows_affected() == 1)
+    }
+
+    /// An agent has another key from now on. `false` when it has not the one that said so, or
+    /// when the new one was another agent's.
+    pub async fn succeed_agent(
+        &mut self,
+        id: Uuid,
+        old: &[u8],
+        new: &[u8],
+    ) -> Result<bool, StoreError> {
+        let result = sqlx::query(
+            "UPDATE agent SET identity_key = $3
+             WHERE id = $1 AND identity_key = $2 AND revoked_at IS NULL
+               AND NOT EXISTS (SELECT 1 FROM agent AS other WHERE other.identity_key = $3)",
+        )
+        .bind(id)
+        .bind(old)
+        .bind(new)
         .execute(&mut *self.connection)
         .await?;
         Ok(result.rows_affected() == 1)
@@ -258,6 +335,9 @@ fn agent(row: &SqliteRow) -> Result<AgentRow, StoreError> {
         directory: row.try_get("directory")?,
         name: row.try_get("name")?,
         identity_key: row.try_get("identity_key")?,
+        recipient: row.try_get("recipient")?,
+        directory_key: row.try_get("directory_key")?,
+        approved: row.try_get::<Option<i64>, _>("approved_at")?.is_some(),
         seen_at: row.try_get::<Option<i64>, _>("seen_at")?.map(Timestamp),
         directory_reachable: row.try_get("directory_reachable")?,
         heard_at: row.try_get::<Option<i64>, _>("heard_at")?.map(Timestamp),

@@ -21,7 +21,7 @@ mod writer;
 
 pub use account::{AccountRow, Listed, NewAccount, canonical_name};
 pub use address::AddressRow;
-pub use agent::{AgentHealth, AgentRow, NewAgent};
+pub use agent::{AgentHealth, AgentRow, NewAgent, UsedCode};
 pub use alert::{AlertRow, AlertSettings};
 pub use audit::{AuditEvent, AuditRow};
 pub use code::CodeRowRecord;

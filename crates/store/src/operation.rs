@@ -140,6 +140,17 @@ impl Tx<'_> {
         .collect()
     }
 
+    /// The operations of one account whose outcome is awaited or not known, besides this one.
+    pub async fn operations_in_flight(
+        &mut self,
+        (directory, account): (Uuid, Uuid),
+        besides: Option<Uuid>,
+    ) -> Result<Vec<OperationRow>, StoreError> {
+        let mut open = self.open_operations(directory).await?;
+        open.retain(|row| row.account == account && Some(row.id) != besides);
+        Ok(open)
+    }
+
     /// Every operation whose outcome is awaited, of every directory: what a restart takes up.
     pub async fn awaited_operations(&mut self) -> Result<Vec<OperationRow>, StoreError> {
         sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE state IN ('waiting', 'sent')")))

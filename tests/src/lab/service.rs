@@ -189,7 +189,7 @@ impl Service {
     /// When the service refuses.
     pub fn enrolment_code(&self, directory: &str) -> Result<String> {
         let printed = self.command_for_host(&["directory", "enrolment-code"], |command| {
-            command.args(["--directory", directory]);
+            command.args(["--no-approval", "--directory", directory]);
         })?;
         Ok(printed.trim().to_owned())
     }

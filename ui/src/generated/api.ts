@@ -306,10 +306,12 @@ export interface components {
             directory: components["schemas"]["DirectoryId"];
             /** @description The service's Ed25519 link key, 32 bytes; its fingerprint must be the code's. */
             link_key: components["schemas"]["Bytes"];
-            /** @description The link key's signature over what the agent brought and the three ids. */
+            /** @description The link key's signature over what the agent brought and all of the above. */
             signature: components["schemas"]["Bytes"];
             /** @description Its tenant. */
             tenant: components["schemas"]["TenantId"];
+            /** @description Whether an administrator must approve the agent before it may do anything. */
+            waits_for_approval: boolean;
         };
         /** @description Body of `POST /api/v1/recovery/code`. */
         EnterCode: {
@@ -516,7 +518,7 @@ export interface components {
          * @description The stable codes of refusals.
          * @enum {string}
          */
-        ProblemCode: "malformed" | "bot-check-failed" | "token-unknown" | "recovery-ended" | "wrong-stage" | "key-reused" | "method-not-offered" | "act-not-offered" | "code-wrong" | "code-expired" | "seal-rejected" | "recipients-changed" | "too-many" | "directory-unavailable" | "recovery-paused" | "mail-unavailable" | "unknown-host" | "wrong-tenant" | "not-found" | "method-not-allowed" | "too-large" | "not-json" | "cross-site" | "enrolment-refused" | "unavailable" | "internal";
+        ProblemCode: "malformed" | "bot-check-failed" | "token-unknown" | "recovery-ended" | "wrong-stage" | "key-reused" | "method-not-offered" | "act-not-offered" | "code-wrong" | "code-expired" | "seal-rejected" | "recipients-changed" | "too-many" | "directory-unavailable" | "recovery-paused" | "account-busy" | "mail-unavailable" | "unknown-host" | "wrong-tenant" | "not-found" | "method-not-allowed" | "too-large" | "not-json" | "cross-site" | "enrolment-refused" | "unavailable" | "internal";
         /**
          * @description Why the person is here.
          * @enum {string}
@@ -548,6 +550,11 @@ export interface components {
              * @description Unix time in seconds after which nothing is sealed for it any more.
              */
             expires_at: number;
+            /**
+             * @description Keys that were taken away for good: dismissed agents, and rotated keys. Whoever merges
+             *     two lists leaves them out.
+             */
+            gone?: components["schemas"]["KeyId"][];
             /** @description The recipients. */
             keys: components["schemas"]["RecipientKey"][];
             /** @description Its signature over everything above, 64 bytes. */

@@ -3,7 +3,7 @@
 use ed25519_dalek::{Signature, Signer as _};
 use protocol::{
     VERSION,
-    agent::{Hello, LinkSession, Proof, Welcome},
+    agent::{Hello, LinkSession, Proof, Successor, Welcome},
     bytes::Bytes,
 };
 use rand::CryptoRng;
@@ -68,11 +68,13 @@ pub(super) async fn prove(
         .verify_strict(&proof, &Signature::from_bytes(&signature))
         .map_err(|_| LinkError::WrongKey)?;
     let signature = ends.identity.sign(&session.agent_proof());
-    say(&mut wire, &Proof { signature: Bytes(signature.to_bytes().to_vec()) }).await?;
+    let successor = ends.successor.map(|new| Successor::sign(ends.identity, new, &session));
+    let signature = Bytes(signature.to_bytes().to_vec());
+    say(&mut wire, &Proof { signature, successor }).await?;
     Ok(Link {
         wire,
         session,
-        identity: ends.identity.clone(),
+        identity: ends.successor.unwrap_or(ends.identity).clone(),
         link_key: ends.link_key,
         sent: 0,
         received: 0,

@@ -134,6 +134,10 @@ impl Peer for Taken {
     fn news(&self) -> Vec<Report> {
         Vec::new()
     }
+
+    fn has_new_keys(&self) -> bool {
+        false
+    }
 }
 
 async fn open(origin: &str) -> Result<Link, LinkError> {
@@ -142,7 +146,12 @@ async fn open(origin: &str) -> Result<Link, LinkError> {
 
 async fn open_through(config: &Config, origin: &str) -> Result<Link, LinkError> {
     let identity = agent_key();
-    let ends = Ends { agent: AGENT, identity: &identity, link_key: service_key().verifying_key() };
+    let ends = Ends {
+        agent: AGENT,
+        identity: &identity,
+        successor: None,
+        link_key: service_key().verifying_key(),
+    };
     let mut rng = StdRng::seed_from_u64(3);
     Link::open(&Way::new(config).unwrap(), origin, &ends, &mut rng).await
 }
@@ -204,6 +213,18 @@ async fn both_ends_prove_themselves_and_frames_go_both_ways() {
     let (error, ()) = tokio::join!(agent, service);
     assert!(matches!(error, LinkError::Closed), "{error}");
     assert_eq!(*taken.0.lock().unwrap(), [10, 11, 12]);
+}
+
+#[tokio::test]
+async fn an_agent_that_is_not_approved_is_told_so() {
+    let (taken, error) = play(async |mut end: ServiceEnd| {
+        let order = Order::NotApproved;
+        let frame = SignedFrame::sign(&order, 0, Direction::ToAgent, &end.session, &end.key);
+        end.send(&frame.unwrap()).await;
+    })
+    .await;
+    assert_eq!(taken, [0; 0]);
+    assert!(matches!(error, LinkError::NotApproved), "{error}");
 }
 
 #[tokio::test]

@@ -170,6 +170,8 @@ impl Lab {
         let outbox = Outbox::default();
         let reports = outbox.connect();
         let keys = Keys {
+            successor: None,
+            old_recipients: Vec::new(),
             identity: SigningKey::from_bytes(&[1; 32]),
             directory: SigningKey::from_bytes(&[2; 32]),
             recipient: recipient(),

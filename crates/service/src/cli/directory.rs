@@ -7,7 +7,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand, ValueEnum};
-use protocol::{agent::EnrolmentCode, bytes::Bytes, id::DirectoryId, sealed::fingerprint};
+use protocol::{
+    agent::{EnrolmentCode, agent_fingerprint},
+    bytes::Bytes,
+    id::DirectoryId,
+    sealed::{RecipientKey, fingerprint},
+};
 use rand::Rng as _;
 use recovery::Times;
 use serde_json::json;
@@ -28,6 +33,8 @@ pub(crate) enum Command {
     Agents(Agents),
     /// Makes a code that one agent enrols with; prints it once. It is good for an hour.
     EnrolmentCode(Enrolment),
+    /// Lets an agent in that enrolled and waits, by the fingerprint that it shows.
+    ApproveAgent(ApproveAgent),
     /// Removes an agent; it may not come back with its keys. With the last agent the directory's
     /// key is forgotten, so that a new agent can bring one.
     RemoveAgent(RemoveAgent),
@@ -68,12 +75,30 @@ pub(crate) struct Create {
 pub(crate) struct Enrolment {
     #[command(flatten)]
     config: ConfigFile,
+    /// Whoever enrols with this code is in at once, without an administrator's approval: for
+    /// installations that nobody watches.
+    #[arg(long)]
+    no_approval: bool,
     /// The organisation's host.
     #[arg(long)]
     tenant: String,
     /// The directory's name.
     #[arg(long)]
     directory: String,
+}
+
+#[derive(Args)]
+pub(crate) struct ApproveAgent {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// The organisation's host.
+    #[arg(long)]
+    tenant: String,
+    /// The directory's name.
+    #[arg(long)]
+    directory: String,
+    /// What `regain-agent enrol` showed on the agent's machine.
+    fingerprint: String,
 }
 
 #[derive(Args)]
@@ -122,6 +147,7 @@ impl Command {
             Self::List(command) => command.run().await,
             Self::Agents(command) => command.run().await,
             Self::EnrolmentCode(command) => command.run().await,
+            Self::ApproveAgent(command) => command.run().await,
             Self::RemoveAgent(command) => command.run().await,
             Self::WriteBack(command) => command.run().await,
             Self::Malformed(which) => synchronisation::malformed(which).await,
@@ -168,11 +194,13 @@ impl Enrolment {
         let secret = secret_of(&opened.keys, &id);
         let stored = id.0.clone();
         let expires_at = Opened::now().plus(Times::ENROLMENT);
+        let approval = !self.no_approval;
         opened
             .store
             .write(move |mut tx| {
                 Box::pin(async move {
-                    tx.add_enrolment_code(&stored, directory.tenant, directory.id, expires_at).await
+                    let of = (directory.tenant, directory.id);
+                    tx.add_enrolment_code(&stored, of.0, of.1, approval, expires_at).await
                 })
             })
             .await?;
@@ -186,6 +214,51 @@ impl Enrolment {
             origin: format!("{scheme}://{}", self.tenant.to_ascii_lowercase()),
         })
     }
+}
+
+impl ApproveAgent {
+    async fn run(self) -> anyhow::Result<ExitCode> {
+        let opened = Opened::open(&self.config).await?;
+        say(&self.approve(&opened).await?)
+    }
+
+    /// Approves it and says in words what that means.
+    async fn approve(&self, opened: &Opened) -> anyhow::Result<String> {
+        let directory = opened.directory(&self.tenant, &self.directory).await?;
+        let id = directory.id;
+        let agents =
+            opened.store.read(move |mut tx| Box::pin(async move { tx.agents(id).await })).await?;
+        let agent = agents
+            .into_iter()
+            .filter(|agent| !agent.revoked && !agent.approved)
+            .find(|agent| fingerprint_of(agent).as_deref() == Some(self.fingerprint.trim()))
+            .context("no agent that waits for approval has this fingerprint: read it again on the agent's machine; if it stays another one, somebody else enrolled: remove that agent")?;
+        let event = AuditEvent {
+            tenant: directory.tenant,
+            event: Event::AgentApproved.as_str(),
+            case_code: None,
+            account: None,
+            detail: json!({ "agent": agent.id, "name": agent.name }).to_string(),
+        };
+        let now = Opened::now();
+        let approving = opened.store.write(move |mut tx| {
+            Box::pin(async move {
+                if !tx.approve_agent(agent.id, now).await? {
+                    // Nothing of it is kept.
+                    return Err(StoreError::RowCount("approve_agent"));
+                }
+                tx.audit(&event, now).await
+            })
+        });
+        approving.await.context("it cannot be approved: the directory has another key by now; remove the agent, and let it in with an admission of another one (regain-agent admit)")?;
+        Ok(format!("Approved agent {} ({}). It is linked within a minute.", agent.name, agent.id))
+    }
+}
+
+/// What an agent shows to be compared.
+fn fingerprint_of(agent: &AgentRow) -> Option<String> {
+    let recipient: RecipientKey = serde_json::from_str(&agent.recipient).ok()?;
+    Some(agent_fingerprint(&agent.identity_key, &recipient, &agent.directory_key))
 }
 
 impl RemoveAgent {

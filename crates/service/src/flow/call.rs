@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     audit::{Event, note},
-    directories::{Ahead, unlock_ahead},
+    directories::{Ahead, make_way, unlock_ahead},
     keys::Purpose,
     service::Service,
     tenants::Tenant,
@@ -376,6 +376,10 @@ async fn set_password(
         return Err(Refused::too_many(now.until(until)));
     }
     let operation = row.operation.ok_or_else(|| Refused::new(ProblemCode::WrongStage))?;
+    let of_account = (account.directory, account.id);
+    if !make_way(tx, service, of_account, Some(operation), now).await? {
+        return Err(Refused::account_busy());
+    }
     let text = serde_json::to_string(sealed).map_err(Refused::internal)?;
     tx.hand_over(operation, &text, now.plus(Times::OPERATION)).await?;
     note(tx, row, Event::PasswordHandedOver, json!({ "operation": operation }), now).await?;
@@ -422,6 +426,12 @@ async fn begin_operation(
         account_of(tx, row).await?.ok_or_else(|| Refused::new(ProblemCode::WrongStage))?;
     if let Some(why) = service.why_not_ready(tx, account.directory, now).await? {
         return Err(Refused::new(why));
+    }
+    // A password is still to be typed: whatever is under way will have ended, or is asked then.
+    if act == Act::Unlock
+        && !make_way(tx, service, (account.directory, account.id), None, now).await?
+    {
+        return Err(Refused::account_busy());
     }
     let new_id = || OperationId::new(now.unix_millis(), &mut *service.rng()).0;
     let (id, state, fence) = match (act, ahead) {

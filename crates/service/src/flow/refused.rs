@@ -38,6 +38,11 @@ impl Refused {
         Self { keep, retry_after: Some(Span::minutes(minutes)), ..Self::new(ProblemCode::TooMany) }
     }
 
+    /// Another change of the account is under way, for half a minute at the most usually.
+    pub fn account_busy() -> Self {
+        Self { retry_after: Some(Span::seconds(30)), ..Self::new(ProblemCode::AccountBusy) }
+    }
+
     /// More at once than this process holds places for.
     pub fn busy() -> Self {
         Self { retry_after: Some(Span::minutes(1)), ..Self::new(ProblemCode::Unavailable) }

@@ -25,7 +25,14 @@ async fn lab(agents: &'static [Uuid]) -> Lab {
             for (at, &id) in agents.iter().enumerate() {
                 let name = format!("dc{}", at + 1);
                 let key = [u8::try_from(at).unwrap(); 32];
-                let agent = NewAgent { id, name: &name, identity_key: &key, recipient: "{}" };
+                let agent = NewAgent {
+                    id,
+                    name: &name,
+                    identity_key: &key,
+                    recipient: "{}",
+                    directory_key: &key,
+                    waits: false,
+                };
                 tx.add_agent(TENANT, DIRECTORY, &agent, now).await?;
             }
             Ok::<_, StoreError>(())
@@ -138,7 +145,7 @@ async fn a_short_break_is_told_to_nobody() {
 async fn an_agent_whose_service_crashed_and_one_that_reaches_nothing_are_not_there() {
     let lab = lab(&[DC1]).await;
     // Its row still says that it is linked.
-    lab.forward(Span(Times::AGENT_GONE.0 + 1));
+    lab.forward(Span(Times::AGENT_QUIET.0 + 1));
     assert!(kinds(&lab).await.is_empty());
     lab.forward(Times::NO_AGENT);
     heartbeat(&lab, DC1, false).await;
@@ -151,7 +158,14 @@ async fn an_agent_that_was_never_linked_is_still_being_set_up() {
     let now = lab.service.now();
     let made = lab.service.store.write(move |mut tx| {
         Box::pin(async move {
-            let agent = NewAgent { id: DC1, name: "dc1", identity_key: &[1; 32], recipient: "{}" };
+            let agent = NewAgent {
+                id: DC1,
+                name: "dc1",
+                identity_key: &[1; 32],
+                recipient: "{}",
+                directory_key: &[2; 32],
+                waits: false,
+            };
             tx.add_agent(TENANT, DIRECTORY, &agent, now).await
         })
     });

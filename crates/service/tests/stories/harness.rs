@@ -1,5 +1,7 @@
 //! A service in this process, people in its embedded directory, and a client that speaks the
 //! API. Uses the field's words; asserts nothing by itself.
+//!
+//! Long: one client and one lab, read together.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -231,6 +233,34 @@ impl Lab {
             .await
             .unwrap_or_else(|error: StoreError| panic!("{error:?}"));
         operation
+    }
+
+    /// What stands in the store when the process dies right after an operation was sent.
+    pub async fn sent(&self, operation: Uuid) {
+        let sending = self
+            .service
+            .store
+            .write(move |mut tx| Box::pin(async move { tx.send_operation(operation, "{}").await }));
+        assert!(sending.await.unwrap_or_else(|error: StoreError| panic!("{error:?}")));
+    }
+
+    /// Nobody knows what became of it.
+    pub async fn not_known(&self, operation: Uuid) {
+        let (now, state) = (self.clock.now(), OperationState::NotKnown);
+        let storing = self.service.store.write(move |mut tx| {
+            Box::pin(async move { tx.finish_operation(operation, state, None, now).await })
+        });
+        assert!(storing.await.unwrap_or_else(|error: StoreError| panic!("{error:?}")));
+    }
+
+    /// An operation as it is stored.
+    pub async fn operation(&self, operation: Uuid) -> OperationRow {
+        let read = self
+            .service
+            .store
+            .read(move |mut tx| Box::pin(async move { tx.operation(operation).await }));
+        let row = read.await.unwrap_or_else(|error: StoreError| panic!("{error:?}"));
+        row.expect("an operation")
     }
 
     /// Waits until an operation has an outcome.

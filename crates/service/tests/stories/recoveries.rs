@@ -5,9 +5,10 @@ use protocol::{
     api::{Act, Call, Ended, Finding, Stage},
     directory::NotDone,
 };
+use recovery::Span;
 use regain_service::{embedded::SignIn, flow::MessageKind};
 use serde_json::json;
-use store::DirectoryKind;
+use store::{DirectoryKind, OperationState};
 
 use crate::harness::{Lab, OLD_PASSWORD};
 
@@ -194,4 +195,42 @@ async fn an_operation_that_a_crash_interrupted_is_done_after_the_restart() {
 async fn without_anybody_who_could_write_nothing_is_begun() {
     let lab = Lab::with(DirectoryKind::Agent).await;
     assert_eq!(lab.begin("anna@example.org").await.code(), "directory-unavailable");
+}
+
+/// The first page still waits; nobody has its unlock yet.
+#[tokio::test]
+async fn a_newer_recovery_takes_the_place_of_an_operation_that_nobody_has() {
+    let lab = Lab::new().await;
+    let anna = lab.person("anna@example.org").await;
+    lab.lock(anna).await;
+    let first = lab.through_the_gate("anna@example.org").await;
+    let older = lab.interrupted_unlock(&first).await;
+    let second = lab.through_the_gate("anna@example.org").await;
+    let done = lab.call("act", &second.token(), json!({ "act": "unlock" })).await;
+    assert!(matches!(done.stage(), Stage::Done { act: Act::Unlock, .. }), "{done:?}");
+    let row = lab.operation(older).await;
+    assert_eq!(row.state, OperationState::NotDone);
+    let trail = lab.trail(&first.view().case_code).await;
+    assert_eq!(trail[trail.len() - 2..], ["operation-not-done", "recovery-ended"]);
+}
+
+#[tokio::test]
+async fn a_newer_recovery_waits_for_an_operation_that_somebody_may_have() {
+    let lab = Lab::new().await;
+    let anna = lab.person("anna@example.org").await;
+    lab.lock(anna).await;
+    let first = lab.through_the_gate("anna@example.org").await;
+    let older = lab.interrupted_unlock(&first).await;
+    lab.sent(older).await;
+    let second = lab.through_the_gate("anna@example.org").await;
+    let busy = lab.call("act", &second.token(), json!({ "act": "unlock" })).await;
+    assert_eq!(busy.code(), "account-busy");
+    assert_eq!(lab.operation(older).await.state, OperationState::Sent, "it goes on");
+    lab.not_known(older).await;
+    let busy = lab.call("act", &second.token(), json!({ "act": "unlock" })).await;
+    assert_eq!(busy.code(), "account-busy", "its write may still arrive");
+    lab.forward(Span::seconds(151));
+    let done = lab.call("act", &second.token(), json!({ "act": "unlock" })).await;
+    assert!(matches!(done.stage(), Stage::Done { act: Act::Unlock, .. }), "{done:?}");
+    assert_eq!(lab.operation(older).await.state, OperationState::NotKnown);
 }

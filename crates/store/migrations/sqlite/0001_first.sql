@@ -175,6 +175,8 @@ CREATE TABLE agent (
     name                TEXT    NOT NULL,
     identity_key        BLOB    NOT NULL,
     recipient           TEXT    NOT NULL,
+    directory_key       BLOB    NOT NULL,  -- what it brought; counts once it is approved
+    approved_at         INTEGER,           -- null: it may do nothing yet
     enrolled_at         INTEGER NOT NULL,
     seen_at             INTEGER,
     directory_reachable INTEGER NOT NULL DEFAULT 0,
@@ -208,6 +210,7 @@ CREATE TABLE enrolment_code (
     id         BLOB    NOT NULL PRIMARY KEY,  -- no secret: that is derived from it, never stored
     tenant     BLOB    NOT NULL,
     directory  BLOB    NOT NULL REFERENCES directory (id),
+    approval   INTEGER NOT NULL,          -- 1: who enrols with it waits for an administrator
     expires_at INTEGER NOT NULL,
     used_at    INTEGER
 );

@@ -64,8 +64,13 @@ impl Lab {
     }
 
     async fn code(&mut self) -> EnrolmentCode {
+        self.code_with(true).await
+    }
+
+    async fn code_with(&mut self, no_approval: bool) -> EnrolmentCode {
         let made = Enrolment {
             config: config(&self.folder),
+            no_approval,
             tenant: HOST.to_owned(),
             directory: "main".to_owned(),
         };
@@ -305,4 +310,41 @@ async fn the_status_of_write_back_names_the_agents_that_stopped() {
     say(Switch::Off).switch(&lab.opened).await.unwrap();
     let said = say(Switch::Status).switch(&lab.opened).await.unwrap();
     assert!(said.starts_with("Write-back of main is off"), "{said}");
+}
+
+#[tokio::test]
+async fn who_enrols_waits_until_the_fingerprint_was_compared() {
+    let mut lab = Lab::new().await;
+    let approve = |lab: &Lab, fingerprint: String| ApproveAgent {
+        config: config(&lab.folder),
+        tenant: HOST.to_owned(),
+        directory: "main".to_owned(),
+        fingerprint,
+    };
+    // A thief was faster with another code: nothing of it counts.
+    let stolen = lab.code_with(false).await;
+    let thief = bring(&stolen, 8, 9);
+    assert!(lab.send(&thief).await.unwrap().waits_for_approval);
+    let code = lab.code_with(false).await;
+    let ours = bring(&code, 1, 2);
+    let enrolled = lab.send(&ours).await.unwrap();
+    assert!(enrolled.waits_for_approval && enrolled.answers(&ours, &code.link_key_fingerprint));
+    let (directory, agents) = lab.stored().await;
+    assert!(directory.directory_key.is_none());
+    assert!(agents.iter().all(|agent| state_of(agent) == AgentState::WaitsForApproval));
+
+    assert!(approve(&lab, "AAAA".to_owned()).approve(&lab.opened).await.is_err());
+    assert_ne!(ours.fingerprint(), thief.fingerprint());
+    approve(&lab, ours.fingerprint()).approve(&lab.opened).await.unwrap();
+    let (directory, agents) = lab.stored().await;
+    assert_eq!(directory.directory_key, Some(ours.directory_key.0.clone()));
+    let approved: Vec<_> = agents.iter().filter(|agent| agent.approved).collect();
+    assert_eq!((approved.len(), approved[0].id), (1, enrolled.agent.0));
+    assert_eq!(lab.audited(Event::AgentApproved).await, 1);
+
+    // Another directory key is not taken in even then, and nothing of the try is kept.
+    let error = approve(&lab, thief.fingerprint()).approve(&lab.opened).await.unwrap_err();
+    assert!(error.to_string().contains("another key"), "{error}");
+    assert_eq!(lab.stored().await.1.iter().filter(|agent| agent.approved).count(), 1);
+    assert!(approve(&lab, ours.fingerprint()).approve(&lab.opened).await.is_err(), "once");
 }

@@ -12,7 +12,7 @@ use protocol::{
 };
 use recovery::Timestamp;
 use serde_json::json;
-use store::{AuditEvent, NewAgent, Tx};
+use store::{AuditEvent, NewAgent, Tx, UsedCode};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -48,8 +48,8 @@ pub(in crate::http) async fn post(
         .store
         .write(move |mut tx| {
             Box::pin(async move {
-                let ids = take_in(&mut tx, of, fresh, &enrol, now).await?;
-                Ok::<_, Refused>(Enrolled::sign(&enrol, ids, &link_key))
+                let (ids, waits) = take_in(&mut tx, of, fresh, &enrol, now).await?;
+                Ok::<_, Refused>(Enrolled::sign(&enrol, ids, waits, &link_key))
             })
         })
         .await?;
@@ -81,15 +81,17 @@ async fn take_in(
     fresh: AgentId,
     enrol: &Enrol,
     now: Timestamp,
-) -> Result<(AgentId, TenantId, DirectoryId), Refused> {
+) -> Result<((AgentId, TenantId, DirectoryId), bool), Refused> {
     let refused = || Refused::new(ProblemCode::EnrolmentRefused);
-    let (tenant, directory) =
+    let UsedCode { tenant, directory, approval } =
         tx.use_enrolment_code(&enrol.code.0, now).await?.ok_or_else(refused)?;
     if tenant != of.0 {
         return Err(refused());
     }
     let known = tx.directory(directory).await?.ok_or_else(refused)?;
     match known.directory_key {
+        // It may be a thief's: it counts once an administrator approves who brought it.
+        None if approval => {}
         None => tx.set_directory_key(directory, &enrol.directory_key.0).await?,
         // A later agent must bring the key that the first one made.
         Some(key) if key == enrol.directory_key.0 => {}
@@ -110,7 +112,11 @@ async fn take_in(
         name: &enrol.name,
         identity_key: &enrol.identity_key.0,
         recipient: &recipient,
+        directory_key: &enrol.directory_key.0,
+        waits: approval,
     };
+    // Who enrols again is approved, or not, as before.
+    let waits = same.map_or(approval, |agent| !agent.approved);
     match same {
         Some(_) => tx.update_agent(&brought, now).await?,
         None => tx.add_agent(tenant, directory, &brought, now).await?,
@@ -121,10 +127,10 @@ async fn take_in(
             event: Event::AgentEnrolled.as_str(),
             case_code: None,
             account: None,
-            detail: json!({ "agent": agent, "name": enrol.name }).to_string(),
+            detail: json!({ "agent": agent, "name": enrol.name, "waits": waits }).to_string(),
         },
         now,
     )
     .await?;
-    Ok((agent, TenantId(tenant), DirectoryId(directory)))
+    Ok(((agent, TenantId(tenant), DirectoryId(directory)), waits))
 }
