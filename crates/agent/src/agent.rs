@@ -1,7 +1,7 @@
 //! The agent: keeps one link to its service, hands each order to the part that carries it out,
 //! and says how it is. Generic over the directory, so that faults can be played to it.
 //!
-//! Long: what link, orders and looks of one running agent share stands together.
+//! Long: how the parts are put together, and what each order sets going, are read together.
 
 use std::{
     path::{Path, PathBuf},

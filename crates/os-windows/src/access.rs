@@ -42,12 +42,14 @@ impl Sid {
 
 /// Who owns a thing and who has a right to it, read from the text form of a security descriptor
 /// (SDDL, MS-DTYP 2.5.1).
+#[cfg(any(windows, test))]
 #[derive(Debug, PartialEq, Eq)]
 struct Rights<'a> {
     owner: &'a str,
     allowed: Vec<&'a str>,
 }
 
+#[cfg(any(windows, test))]
 impl<'a> Rights<'a> {
     /// `None` when the text is not understood: then nobody can say that it is private.
     fn parse(sddl: &'a str) -> Option<Self> {
@@ -93,6 +95,7 @@ impl<'a> Rights<'a> {
 }
 
 /// SDDL writes the best-known identifiers with two letters.
+#[cfg(any(windows, test))]
 fn short_form(sid: &Sid) -> Option<&'static str> {
     match sid.as_str() {
         "S-1-5-18" => Some("SY"),
