@@ -52,6 +52,8 @@ const ORDERS: u32 = 256;
 const GRACE: Duration = Duration::from_secs(15);
 /// A difference of clocks worth a warning (catalogue TIM-02).
 const SKEW_MILLIS: u64 = 300_000;
+/// How long keys that could not be changed are left alone.
+const ROTATION_PAUSE_SECONDS: u64 = 600;
 /// A reconnect within this time needs no new synchronisation.
 const FRESH: Duration = Duration::from_secs(300);
 
@@ -79,6 +81,8 @@ struct Shared<D> {
     recipients_expire_at: AtomicI64,
     data_dir: PathBuf,
     rotation: Rotation,
+    /// When the keys could not be changed last, Unix seconds.
+    rotation_failed_at: AtomicI64,
     enrolment: Enrolment,
     clock: Clock,
     permits: Arc<Semaphore>,
@@ -166,6 +170,7 @@ impl<D: Directory + 'static> Agent<D> {
             recipients_expire_at: AtomicI64::new(0),
             data_dir: data_dir.clone(),
             rotation,
+            rotation_failed_at: AtomicI64::new(0),
             enrolment: enrolment.clone(),
             clock: clock.clone(),
             permits: Arc::new(Semaphore::new(ORDERS as usize)),
@@ -250,6 +255,10 @@ impl<D: Directory + 'static> Agent<D> {
                         link.serve(&self.shared, &mut reports, &mut keep_alive, until).await;
                     self.shared.outbox.disconnect();
                     self.shared.reach.link_failed(&error);
+                    if matches!(error, LinkError::NotApproved) {
+                        // Nothing of it was taken.
+                        synchronised = None;
+                    }
                     error
                 }
                 Err(error) => {
@@ -292,7 +301,10 @@ impl<D: Directory + 'static> Agent<D> {
                 shared.write_back.set_keys(keys);
                 shared.recipients_changed();
             }
-            Err(error) => tracing::error!(%error, now, "the keys could not be changed"),
+            Err(error) => {
+                shared.rotation_failed_at.store(now, Ordering::Relaxed);
+                tracing::error!(%error, now, "the keys could not be changed");
+            }
         }
     }
 
@@ -502,7 +514,11 @@ impl<D: Directory + 'static> Peer for Arc<Shared<D>> {
     }
 
     fn has_new_keys(&self) -> bool {
-        self.rotation.is_due(self.clock.unix_seconds(), self.write_back.is_settled())
+        let now = self.clock.unix_seconds();
+        // Each try ends the link.
+        let failed_at = self.rotation_failed_at.load(Ordering::Relaxed);
+        now.abs_diff(failed_at) >= ROTATION_PAUSE_SECONDS
+            && self.rotation.is_due(now, self.write_back.is_settled())
     }
 
     fn news(&self) -> Vec<Report> {

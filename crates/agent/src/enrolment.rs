@@ -126,7 +126,7 @@ pub enum EnrolmentError {
     },
     /// The service did not take the agent in.
     #[error(
-        "{0} refused the enrolment. Either the code is used or too old: get another with: regain-service directory enrolment-code. Or the directory knows other keys: remove its agents with: regain-service directory remove-agent, then run: regain-agent enrol --new-keys --config FILE CODE"
+        "{0} refused the enrolment. Either the code is used or too old: get another with: regain-service directory enrolment-code. Or this agent was removed, or the directory has another agent: run regain-agent join-request --new-keys here, regain-agent admit at an agent that is in, then enrol here with --admission. Only where no other agent is left: regain-agent enrol --new-keys --config FILE CODE"
     )]
     Refused(String),
     /// Somebody else answered, or answered something else than was asked.
@@ -310,16 +310,19 @@ impl Keys {
         Ok(Self { directory, ..keys })
     }
 
-    /// What this agent asks another one of the same directory with. Makes and keeps its keys.
+    /// What this agent asks another one of the same directory with. Makes and keeps its keys,
+    /// all of them anew where the service or the directory no longer takes the kept ones.
     ///
     /// # Errors
     /// When they cannot be kept.
     pub fn join_request(
         secrets: &SecretStore,
+        new_keys: bool,
         clock: &Clock,
         rng: &mut impl CryptoRng,
     ) -> Result<JoinRequest, EnrolmentError> {
-        Ok(JoinRequest(Self::make(secrets, Bring::Kept, clock, rng)?.recipient.public()))
+        let bring = if new_keys { Bring::New } else { Bring::Kept };
+        Ok(JoinRequest(Self::make(secrets, bring, clock, rng)?.recipient.public()))
     }
 
     /// Reads the keys.

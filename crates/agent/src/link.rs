@@ -361,6 +361,9 @@ async fn at(moment: Option<Instant>) {
 struct Pulse {
     /// Something was said or heard last.
     moved: Instant,
+    /// It was said last that this agent lives. Other reports do not say it, nor does what is
+    /// heard.
+    told: Instant,
     /// A ping that is not answered, and how long the link had rested before it.
     pinged: Option<(Instant, Duration)>,
     /// The last order.
@@ -369,11 +372,11 @@ struct Pulse {
 
 impl Pulse {
     fn at(now: Instant) -> Self {
-        Self { moved: now, pinged: None, asked: None }
+        Self { moved: now, told: now, pinged: None, asked: None }
     }
 
     fn next_ping(&self, keep_alive: &KeepAlive) -> Instant {
-        self.moved + keep_alive.every()
+        self.told + keep_alive.every()
     }
 
     fn ends_at(&self) -> Instant {
@@ -394,6 +397,7 @@ impl Pulse {
     fn pinged(&mut self) {
         let rested = self.moved.elapsed();
         self.pinged.get_or_insert((Instant::now(), rested));
+        self.told = Instant::now();
         self.moved();
     }
 

@@ -64,6 +64,9 @@ enum Verb {
     JoinRequest {
         #[command(flatten)]
         common: Common,
+        /// Make new keys in place of the kept ones, on a machine whose agent was removed.
+        #[arg(long)]
+        new_keys: bool,
     },
     /// Let a further agent of this directory in: prints its admission, which holds the
     /// directory's key for that agent alone.
@@ -159,7 +162,7 @@ fn start(verb: Verb) -> Result<ExitCode> {
     }
     let common = match &verb {
         Verb::Enrol { common, .. }
-        | Verb::JoinRequest { common }
+        | Verb::JoinRequest { common, .. }
         | Verb::Admit { common, .. }
         | Verb::RotateKeys { common }
         | Verb::Dismiss { common, .. }
@@ -183,7 +186,7 @@ fn start(verb: Verb) -> Result<ExitCode> {
             };
             runtime.block_on(enrol(&config, code, bring))
         }
-        Verb::JoinRequest { .. } => ask_to_join(&config),
+        Verb::JoinRequest { new_keys, .. } => ask_to_join(&config, new_keys),
         Verb::Admit { request, fingerprint, .. } => admit(&config, &request, &fingerprint),
         Verb::RotateKeys { .. } => rotate_keys(&config),
         Verb::Dismiss { fingerprint, .. } => dismiss(&config, &fingerprint),
@@ -252,9 +255,9 @@ fn read_admission(text: &str) -> Result<Admission> {
     Admission::parse(text).context("--admission: this is not what regain-agent admit printed")
 }
 
-fn ask_to_join(config: &Config) -> Result<ExitCode> {
+fn ask_to_join(config: &Config, new_keys: bool) -> Result<ExitCode> {
     let secrets = open_secrets(config)?;
-    let request = Keys::join_request(&secrets, &Clock::system(), &mut randomness()?)?;
+    let request = Keys::join_request(&secrets, new_keys, &Clock::system(), &mut randomness()?)?;
     say(&format!(
         "{}\n\nOn the machine of this directory's first agent: regain-agent admit --config FILE \
          REQUEST {}\nThe last word is the request's fingerprint: read it out, do not send it along.",

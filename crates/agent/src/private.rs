@@ -40,3 +40,22 @@ pub fn restrict(path: &Path) -> io::Result<()> {
     }
     make_private(path, &trusted)
 }
+
+/// Refuses a folder that belongs to somebody else than the system, the administrators, who runs
+/// this program, or the service.
+///
+/// # Errors
+/// Who that is, or that Windows does not tell.
+#[cfg(windows)]
+pub fn refuse_foreign_owner(folder: &Path) -> io::Result<()> {
+    use os_windows::access::{Sid, foreign_owner};
+
+    let trusted = [Sid::system(), Sid::administrators(), Sid::of_service(SERVICE)];
+    match foreign_owner(folder, &trusted)? {
+        None => Ok(()),
+        Some(owner) => Err(io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            format!("it belongs to {owner}; make the folder anew as an administrator"),
+        )),
+    }
+}

@@ -20,8 +20,9 @@ use crate::enrolment::{Bring, Enrolment, EnrolmentError, Keys, write_private};
 
 const FILE: &str = "recipients.json";
 pub(crate) const GOOD_FOR_SECONDS: i64 = 24 * 3600;
-/// So many keys that were taken away are remembered, the newest.
-const MOST_GONE: usize = 64;
+/// So many keys that were taken away are remembered, the newest: those of sixteen agents that
+/// change theirs twice a year, for eight years.
+const MOST_GONE: usize = 256;
 const RENEWED_BEFORE_SECONDS: i64 = 12 * 3600;
 
 /// The recipients besides this agent. A file of its own: it changes while the agent runs.
@@ -47,10 +48,12 @@ pub enum AdmitError {
     )]
     Fingerprint(String),
     /// An agent that is in has that key id with another key.
-    #[error("another agent has this key id; make new keys there: regain-agent enrol --new-keys")]
+    #[error(
+        "another agent has this key id; make new keys there: regain-agent join-request --new-keys"
+    )]
     Taken,
     /// The key was taken away for good.
-    #[error("this key was taken away; make new keys there: regain-agent enrol --new-keys")]
+    #[error("this key was taken away; make new keys there: regain-agent join-request --new-keys")]
     Gone,
     /// This agent was itself taken off the list.
     #[error("this agent was taken off the list: let the other one in at an agent that is on it")]

@@ -14,7 +14,7 @@ use os_windows::{
 use regain_agent::{
     config::Config,
     events::SOURCE,
-    private::{SERVICE, restrict},
+    private::{SERVICE, refuse_foreign_owner, restrict},
 };
 use tokio::sync::oneshot;
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
@@ -75,8 +75,12 @@ fn install(common: &Common, account: Option<OsString>) -> Result<()> {
     let program = std::env::current_exe().context("where this program is")?;
     let data_dir = &config.agent.data_dir;
     std::fs::create_dir_all(data_dir).with_context(|| data_dir.display().to_string())?;
+    // Whoever owns the folder of the configuration can put another one in its place.
+    if let Some(folder) = file.parent() {
+        refuse_foreign_owner(folder).with_context(|| folder.display().to_string())?;
+    }
     let passwords = config.active_directory.iter().map(|domain| &domain.password_file);
-    for path in passwords.chain([data_dir]) {
+    for path in passwords.chain([data_dir, &file]) {
         restrict(path).with_context(|| path.display().to_string())?;
     }
     let overrides = common.overrides.iter().flat_map(|one| ["--set".into(), one.into()]);

@@ -214,6 +214,21 @@ mod calls {
         Ok(trusted)
     }
 
+    /// Who owns this file or folder, if that is neither one of `trusted` nor whoever runs this
+    /// process.
+    ///
+    /// # Errors
+    /// As [`strangers`].
+    pub fn foreign_owner(path: &Path, trusted: &[Sid]) -> io::Result<Option<String>> {
+        let sddl = describe(path)?;
+        let rights = Rights::parse(&sddl).ok_or_else(|| {
+            io::Error::other(format!("its access list is not understood: {sddl}"))
+        })?;
+        let trusted = [trusted, &[this_user()?]].concat();
+        let owner = Rights { owner: rights.owner, allowed: Vec::new() };
+        Ok(owner.strangers(&trusted).first().map(|owner| (*owner).to_owned()))
+    }
+
     fn describe(path: &Path) -> io::Result<String> {
         let asked: OBJECT_SECURITY_INFORMATION =
             OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION;
@@ -307,7 +322,7 @@ mod calls {
 }
 
 #[cfg(windows)]
-pub use calls::{make_private, strangers, this_user};
+pub use calls::{foreign_owner, make_private, strangers, this_user};
 
 #[cfg(test)]
 mod tests {

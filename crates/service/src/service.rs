@@ -48,6 +48,9 @@ pub struct Service {
     pub hashers: Semaphore,
     /// Bounds the agent links that have not proved themselves yet.
     pub unproved_links: Arc<Semaphore>,
+    /// The same for links over plain requests, of which a stranger can open many without
+    /// holding a connection for each.
+    pub unproved_pipes: Arc<Semaphore>,
     /// Bounds the reads that wait for a change.
     pub waiting_reads: Semaphore,
     /// Work that runs in this process already, so that it is not started twice.
@@ -80,6 +83,7 @@ impl Service {
             outbox_filled: Notify::new(),
             hashers: Semaphore::new(HASHERS),
             unproved_links: Arc::new(Semaphore::new(UNPROVED_LINKS)),
+            unproved_pipes: Arc::new(Semaphore::new(UNPROVED_LINKS)),
             waiting_reads: Semaphore::new(WAITING_READS),
             under_way: Mutex::default(),
             clock,

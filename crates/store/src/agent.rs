@@ -189,7 +189,7 @@ impl Tx<'_> {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let result = sqlx::query(
-            "UPDATE agent SET name = $2, recipient = $3, enrolled_at = $4
+            "UPDATE agent SET name = $2, recipient = $3, enrolled_at = $4, directory_key = $6
              WHERE id = $1 AND identity_key = $5 AND revoked_at IS NULL",
         )
         .bind(agent.id)
@@ -197,6 +197,7 @@ impl Tx<'_> {
         .bind(agent.recipient)
         .bind(now.0)
         .bind(agent.identity_key)
+        .bind(agent.directory_key)
         .execute(&mut *self.connection)
         .await?;
         one_row(&result, "update_agent")

@@ -65,14 +65,13 @@ test("of two passwords the first one counts, and the page says so", async ({ pag
 
 test("a key pressed after a lost answer fetches it instead of calling the page out of date", async ({ page }) => {
   await page.clock.install();
-  const service = await openAt(page, enterCode());
-  service.answer("recovery/code", ...lostForGood, choice("locked", ["unlock", "reset"]));
-  await page.getByLabel("Enter the 8 digits").fill("12345678");
-  await page.keyboard.press("Enter");
+  const service = await openAt(page, choice("locked", ["unlock", "reset"]));
+  service.answer("recovery/act", ...lostForGood, done("unlock"));
+  await page.getByRole("button", { name: "Unlock my account" }).click();
   await expect
     .poll(async () => {
       await page.clock.runFor(2_000);
-      return service.calls("recovery/code").length;
+      return service.calls("recovery/act").length;
     })
     .toBe(lostForGood.length);
   await expect(page.getByText("Our service does not answer.").first()).toBeVisible();
@@ -80,8 +79,8 @@ test("a key pressed after a lost answer fetches it instead of calling the page o
   service.answer("recovery", { refuse: "token-unknown" });
   await page.clock.runFor(61_000);
   await page.keyboard.press("Shift");
-  await expect(page.getByRole("heading", { name: "Your account is locked" })).toBeVisible();
-  expect(new Set(service.calls("recovery/code").map(({ key }) => key)).size).toBe(1);
+  await expect(page.getByRole("heading", { name: "Your account is unlocked" })).toBeVisible();
+  expect(new Set(service.calls("recovery/act").map(({ key }) => key)).size).toBe(1);
 });
 
 test("each press has a key of its own, and the newest token", async ({ page }) => {

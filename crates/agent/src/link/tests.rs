@@ -370,3 +370,15 @@ fn waits_grow_to_a_minute_and_differ() {
     }
     assert_ne!(backoff(9, &mut rng), backoff(9, &mut rng));
 }
+
+#[tokio::test(start_paused = true)]
+async fn other_traffic_does_not_say_that_the_agent_lives() {
+    let keep_alive = KeepAlive::default();
+    let began = Instant::now();
+    let mut pulse = Pulse::at(began);
+    for _ in 0..30 {
+        tokio::time::advance(Duration::from_secs(20)).await;
+        pulse.moved();
+        assert!(pulse.next_ping(&keep_alive) <= began + keep_alive.every());
+    }
+}

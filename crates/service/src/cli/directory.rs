@@ -293,13 +293,14 @@ impl RemoveAgent {
             })
             .await?;
         let left = if was_last {
-            "No agent is left, so the directory's key is forgotten: the next agent brings a new one."
+            "No agent is left, so the directory's key is forgotten: the next agent brings a new one.\n\
+             To enrol on that machine again: regain-service directory enrolment-code, delete enrolment.json there, and run: regain-agent enrol --new-keys --config FILE CODE"
         } else {
-            "Its key is still on the list of those that are left: take it off at one of them with regain-agent dismiss."
+            "Its key is still on the list of those that are left: take it off at one of them with regain-agent dismiss.\n\
+             To enrol on that machine again: delete enrolment.json there, run: regain-agent join-request --new-keys, let it in at an agent that is left (regain-agent admit), and enrol with --admission."
         };
         Ok(format!(
-            "Removed agent {} ({}). Its link ends within a minute and its keys are not taken again.\n{left}\n\
-             To enrol on that machine again: regain-service directory enrolment-code, delete enrolment.json there, and run: regain-agent enrol --new-keys --config FILE CODE",
+            "Removed agent {} ({}). Its link ends within a minute and its keys are not taken again.\n{left}",
             agent.name, agent.id
         ))
     }

@@ -34,10 +34,10 @@ pub(in crate::http) fn route() -> Router<Arc<Service>> {
         .layer(DefaultBodyLimit::max(MAX_BODY))
 }
 
-/// Opens a pipe. Like a WebSocket it takes one of the few places for links that have not proved
-/// themselves.
+/// Opens a pipe. Like a WebSocket it takes one of a few places for links that have not proved
+/// themselves; places of its own, so that they cannot be used up for WebSockets.
 async fn open(State(service): State<Arc<Service>>, _: OfTenant) -> Result<Answer<Opened>, Refused> {
-    let place = Arc::clone(&service.unproved_links).try_acquire_owned();
+    let place = Arc::clone(&service.unproved_pipes).try_acquire_owned();
     let (pipe, end) = pipe::open(&service, place.map_err(|_| Refused::busy())?);
     tokio::spawn(agents::serve(Arc::clone(&service), Wire::Pipe(end)));
     Ok(Answer(StatusCode::CREATED, Opened { pipe }))
