@@ -105,6 +105,7 @@ async fn every_planted_misconfiguration_is_found_and_what_is_printed_mends_it() 
     wrong_clocks(agent, samba).await.context("wrong clocks")?;
     an_own_account_that_is_locked(agent, samba).context("an own account that is locked")?;
     what_is_worth_a_look(agent, samba).context("what is worth a look")?;
+    a_whole_domain(agent, samba).context("a whole domain")?;
     ensure!(ask(agent, &[])?.succeeded, "all is mended");
 
     let printed = agent.ask("doctor", &[])?;
@@ -157,6 +158,24 @@ fn inheritance_that_is_switched_off(agent: &Agent, samba: &Samba) -> Result<()> 
     }
     ensure!(ask(agent, &[])?.succeeded, "what was printed mends it");
     Ok(())
+}
+
+/// The domain's own containers are closed as delivered: nobody is told to open them, nor what
+/// the administrator excluded.
+fn a_whole_domain(agent: &Agent, samba: &Samba) -> Result<()> {
+    let whole = format!("active_directory.subtrees={}", samba.base_dn());
+    let closed = format!("OU=Closed,{}", samba.people_dn());
+    samba.add_unit(&closed)?;
+    samba.switch_inheritance_off(&closed)?;
+    let found = ask(agent, std::slice::from_ref(&whole))?;
+    for command in commands(found.check("rights")?) {
+        samba.paste(command)?;
+    }
+    let found = ask(agent, std::slice::from_ref(&whole))?;
+    assert_eq!(found.only_bad("inheritance")?["what"], closed.as_str());
+    let excluded = format!("active_directory.excluded_subtrees={closed}");
+    ensure!(ask(agent, &[whole, excluded])?.succeeded, "what was printed mends it");
+    samba.switch_inheritance_on(&closed)
 }
 
 fn accounts_that_are_not_reached(agent: &Agent, samba: &Samba) -> Result<()> {

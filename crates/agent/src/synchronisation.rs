@@ -156,6 +156,9 @@ struct Kept {
 #[derive(Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct KeptPart {
+    /// As this process read it. Not kept: parts are known by their place, and after a restart
+    /// the same place may be another section of the configuration.
+    #[serde(skip)]
     name: String,
     run: u64,
     cookie: Option<String>,
@@ -194,7 +197,8 @@ impl Kept {
         self.parts.iter().map(|part| part.accounts).sum()
     }
 
-    /// Every part there is, once all were seen.
+    /// Every part there is, once this process has read each: whoever is of none of them leaves,
+    /// so nobody of a part that cannot be reached may be left out.
     fn names(&self) -> Option<Vec<String>> {
         let name = |part: &KeptPart| (!part.name.is_empty()).then(|| part.name.clone());
         self.parts.iter().map(name).collect()
@@ -376,6 +380,32 @@ mod tests {
         assert_eq!(lab.asked(), [(0, true), (1, true)]);
         let first = again.iter().find(|page| page.part == "dc=part0").unwrap();
         assert!(first.since < again[1].since, "from the last complete run");
+    }
+
+    #[tokio::test]
+    async fn parts_are_told_only_when_each_was_read_since_the_start() {
+        let lab = Lab::new();
+        let mut kept = lab.kept();
+        lab.round(&mut kept).await;
+
+        // A start later the sections may stand in another order, or be others.
+        let mut kept = lab.kept();
+        kept.forget_cookies();
+        *lab.synchronisation.directory.fails.lock().unwrap() = Some(0);
+        lab.forward(60);
+        let (pages, _) = lab.round(&mut kept).await;
+        let ends: Vec<_> = pages.iter().map(|page| (page.last, &page.parts)).collect();
+        assert_eq!(ends, [(true, &None)], "which domain the other is, nobody knows");
+
+        *lab.synchronisation.directory.fails.lock().unwrap() = None;
+        lab.forward(60);
+        let (pages, _) = lab.round(&mut kept).await;
+        assert!(pages.iter().all(|page| page.parts.is_some()));
+        *lab.synchronisation.directory.fails.lock().unwrap() = Some(0);
+        lab.forward(60);
+        let (pages, _) = lab.round(&mut kept).await;
+        let names = vec!["dc=part0".to_owned(), "dc=part1".to_owned()];
+        assert_eq!(pages[0].parts, Some(names), "it is known by now");
     }
 
     #[tokio::test]

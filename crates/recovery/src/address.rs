@@ -186,7 +186,9 @@ impl Address {
 
     fn replaced(&self, value: &str, sighting: &Sighting<'_>) -> Seen {
         let counted = self.counted(sighting.now);
-        let mut new = Self::new(value, self.version + 1, Arrival::Changed, sighting);
+        // What was on file was the first sighting, whether or not that reading ever ended.
+        let later = Sighting { is_first_reading: false, ..*sighting };
+        let mut new = Self::new(value, self.version + 1, Arrival::Changed, &later);
         if !self.counts(sighting.now)
             && counted.as_ref().is_some_and(|before| before.eq_ignore_ascii_case(value))
         {
@@ -312,6 +314,14 @@ mod tests {
         assert!(!address.counts(at(9)), "a clock that went back lets nothing in");
         let released = Address { released_at: Some(at(11)), ..address };
         assert!(released.counts(at(11)));
+    }
+
+    #[test]
+    fn a_change_is_one_also_while_the_first_reading_has_not_come_to_its_end() {
+        let again = Sighting { is_first_reading: true, ..sighting(Some("b@x.example"), 10) };
+        let seen = Address::see(Some(&first()), &again);
+        let Seen::Announce { address, to } = seen else { panic!("{seen:?}") };
+        assert_eq!((to.as_str(), address.held_until(at(10))), ("a@x.example", Some(at(82))));
     }
 
     #[test]

@@ -142,11 +142,11 @@ pub(super) fn record(
     })
 }
 
-/// Whether anything shows that somebody has signed in.
+/// Whether somebody has signed in, or may have: a new account shows zeros, and one that shows
+/// nothing hides it. Nobody may have signed in to one whose addresses count at once.
 fn has_signed_in(entry: &Entry) -> bool {
-    ["lastLogonTimestamp", "lastLogon", "logonCount"]
-        .into_iter()
-        .any(|name| entry.number(name).unwrap_or(0) > 0)
+    let shown = ["lastLogonTimestamp", "lastLogon", "logonCount"].map(|name| entry.number(name));
+    shown.iter().all(Option::is_none) || shown.iter().flatten().any(|&number| number > 0)
 }
 
 /// The address among the values, the same each time: a server need not keep their order. Of
@@ -374,12 +374,24 @@ mod tests {
     }
 
     #[test]
+    fn only_zeros_that_are_shown_mean_that_nobody_has_signed_in() {
+        let never = |values: &[(&str, &[u8])]| live(values).never_signed_in;
+        assert!(never(&[("lastLogon", b"0"), ("logonCount", b"0")]), "a new account");
+        assert!(never(&[("logonCount", b"0")]));
+        assert!(!never(&[("lastLogon", b"0"), ("lastLogonTimestamp", b"134397056110410420")]));
+        assert!(!never(&[("lastLogon", b"0"), ("logonCount", b"3")]));
+        assert!(!never(&[]), "hidden is not zero");
+        assert!(!never(&[("lastLogon", b"x")]));
+    }
+
+    #[test]
     fn states_are_told_apart() {
         let locked = live(&[
             ("msDS-User-Account-Control-Computed", b"16"),
             ("lockoutTime", b"134397060747750140"),
             ("pwdLastSet", b"134397056110410420"),
             ("msDS-KeyVersionNumber", b"2"),
+            ("logonCount", b"0"),
         ]);
         assert!(locked.locked && locked.never_signed_in && !locked.must_change);
         assert_eq!(locked.fence.lockout_time, "134397060747750140");

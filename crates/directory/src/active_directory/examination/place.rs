@@ -5,8 +5,10 @@ use super::{
     super::{
         access::{AccessList, RESET_PASSWORD, Wanted, grants},
         connection::Session,
+        distinguished_name::DistinguishedName,
         listing::PERSONS,
         refusal::Fault,
+        scope::Scope,
     },
     Right, guid,
 };
@@ -14,6 +16,16 @@ use super::{
 /// Most containers that are looked at in a subtree, and accounts in all of it.
 const CONTAINERS: i32 = 500;
 const ACCOUNTS: i32 = 500;
+/// What tells of a listed account whether it may be touched, and what of it we may write.
+const LISTED: &[&str] = &[
+    "objectSid",
+    "sAMAccountName",
+    "sAMAccountType",
+    "userPrincipalName",
+    "adminCount",
+    "servicePrincipalName",
+    "allowedAttributesEffective",
+];
 /// Most names that are told of anything.
 const NAMED: usize = 5;
 
@@ -121,7 +133,9 @@ async fn places(
     missing_above: &[Right],
 ) -> Result<Vec<Place>, Fault> {
     let mut places: Vec<Place> = Vec::new();
+    let domain = &session.domain;
     let mut dns = containers(session, base).await?;
+    dns.retain(|dn| is_for_people(dn, &domain.head, &domain.scope));
     // The nearer ones first.
     dns.sort_by_key(|dn| (dn.matches(',').count(), dn.clone()));
     for dn in dns.into_iter().filter(|dn| !dn.eq_ignore_ascii_case(base)) {
@@ -131,7 +145,9 @@ async fn places(
         }
         let HandedDown { mut missing, inheritance_is_off } = handed_down(session, &dn).await?;
         missing.retain(|right| !missing_above.contains(right));
-        if !missing.is_empty() {
+        // A unit is made for people, who may be still to come; any other container of a domain
+        // may be closed on purpose, and is nobody's business here while nobody is in it.
+        if !missing.is_empty() && (is_unit(&dn) || holds_somebody(session, &dn).await?) {
             places.push(Place { dn, inheritance_is_off, missing });
         }
     }
@@ -140,6 +156,26 @@ async fn places(
 
 fn is_below(dn: &str, above: &str) -> bool {
     dn.len() > above.len() && dn.to_lowercase().ends_with(&format!(",{}", above.to_lowercase()))
+}
+
+/// Whether accounts that may be touched can be in a place at all. What the domain keeps for itself
+/// is closed to inheritance as delivered (AdminSDHolder, whose list is copied to every
+/// administrator; group policies), and nobody may be told to open it.
+fn is_for_people(dn: &str, head: &str, scope: &Scope) -> bool {
+    let own = DistinguishedName::parse(&format!("CN=System,{head}"));
+    let (Some(dn), Some(own)) = (DistinguishedName::parse(dn), own) else { return false };
+    !dn.is_within(&own) && !scope.excluded.iter().any(|excluded| dn.is_within(excluded))
+}
+
+/// Whether it is an organizational unit, which the schema names by this attribute alone.
+fn is_unit(dn: &str) -> bool {
+    dn.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("OU="))
+}
+
+/// Whether an account that may be touched is in a place or below it.
+async fn holds_somebody(session: &Session, dn: &str) -> Result<bool, Fault> {
+    let found = session.find(dn, PERSONS, LISTED, ACCOUNTS).await?;
+    Ok(found.iter().any(|account| session.domain.scope.listed_protection(account).is_none()))
 }
 
 async fn containers(session: &Session, base: &str) -> Result<Vec<String>, Fault> {
@@ -154,18 +190,9 @@ async fn not_inheriting(
     base: &str,
     places: &[Place],
 ) -> Result<Vec<String>, Fault> {
-    const FACTS: &[&str] = &[
-        "objectSid",
-        "sAMAccountName",
-        "sAMAccountType",
-        "userPrincipalName",
-        "adminCount",
-        "servicePrincipalName",
-        "allowedAttributesEffective",
-    ];
     let scope = &session.domain.scope;
     let mut found = Vec::new();
-    for account in session.find(base, PERSONS, FACTS, ACCOUNTS).await? {
+    for account in session.find(base, PERSONS, LISTED, ACCOUNTS).await? {
         let writes = |name: &str| {
             account.texts("allowedAttributesEffective").any(|text| text.eq_ignore_ascii_case(name))
         };
@@ -258,6 +285,33 @@ async fn look_at_sample(session: &Session, base: &str) -> Result<Option<Sample>,
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_domain_keeps_for_itself_and_what_is_excluded_is_no_place_for_people() {
+        const HEAD: &str = "DC=ad,DC=test";
+        let dn = |text| DistinguishedName::parse(text).unwrap();
+        let scope = Scope {
+            bases: vec![dn(HEAD)],
+            excluded: vec![dn("OU=Board,OU=People,DC=ad,DC=test")],
+            own_sids: Vec::new(),
+            bind_user: String::new(),
+        };
+        for place in
+            ["OU=People,DC=ad,DC=test", "CN=Users,DC=ad,DC=test", "OU=System,DC=ad,DC=test"]
+        {
+            assert!(is_for_people(place, HEAD, &scope), "{place}");
+        }
+        for place in [
+            "CN=System,DC=ad,DC=test",
+            "CN=AdminSDHolder,CN=System,DC=ad,DC=test",
+            "cn=user,cn={6AC1786C-016F-11D2-945F-00C04fB984F9},cn=policies,cn=system,dc=AD,dc=test",
+            "OU=Board,OU=People,DC=ad,DC=test",
+            "OU=Inner,ou=board,OU=People,DC=ad,DC=test",
+            "no name",
+        ] {
+            assert!(!is_for_people(place, HEAD, &scope), "{place}");
+        }
+    }
 
     #[test]
     fn below_is_below_and_not_beside() {
