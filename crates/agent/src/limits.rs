@@ -104,6 +104,8 @@ impl Limits {
             hour.taken.push_back(now);
             return Taken::Yes;
         }
+        // Only what is said from now on lifts it, also when it never gets on disk.
+        hour.released_at = self.standing.released_at();
         hour.stop = Some(Stop { is_on_disk: self.note_stop(unix_millis) });
         Taken::StopsNow
     }
@@ -207,6 +209,22 @@ mod tests {
         std::fs::create_dir(&data).unwrap();
         assert!(limits.is_stopped(1));
         assert!(Standing::of(&data).is_stopped());
+    }
+
+    #[tokio::test]
+    async fn an_older_release_lifts_no_stop_that_cannot_be_noted() {
+        let (folder, now) = (tempfile::tempdir().unwrap(), Instant::now());
+        let limits = limits(&folder, Some(1), &[], now);
+        assert_eq!(limits.take(now, 1), Taken::Yes);
+        Standing::of(folder.path()).release(5).unwrap();
+        // A folder where its new file must go: the stop cannot be written.
+        let blocked = folder.path().join("stopped.new");
+        std::fs::create_dir(&blocked).unwrap();
+        assert_eq!(limits.take(now, 6), Taken::StopsNow);
+        assert!(!Standing::of(folder.path()).is_stopped());
+        assert_eq!(limits.take(now, 7), Taken::Stopped);
+        Standing::of(folder.path()).release(8).unwrap();
+        assert!(!limits.is_stopped(9));
     }
 
     #[tokio::test]
