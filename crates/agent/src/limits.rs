@@ -33,6 +33,8 @@ struct Hour {
     taken: VecDeque<Instant>,
     stop: Option<Stop>,
     released_at: u64,
+    /// A stop was released, and nobody has asked for that yet.
+    is_lifted: bool,
 }
 
 /// That the limit was passed.
@@ -71,6 +73,7 @@ impl Limits {
             taken: taken.into(),
             stop: standing.is_stopped().then_some(Stop { is_on_disk: true }),
             released_at: standing.released_at(),
+            is_lifted: false,
         };
         Self {
             configured: configured.map(|n| usize::try_from(n).unwrap_or(usize::MAX)),
@@ -115,6 +118,13 @@ impl Limits {
         self.still_stopped(&mut self.hour(), unix_millis)
     }
 
+    /// Whether a stop was released since this was last asked.
+    pub(crate) fn was_lifted(&self, unix_millis: u64) -> bool {
+        let mut hour = self.hour();
+        self.still_stopped(&mut hour, unix_millis);
+        std::mem::take(&mut hour.is_lifted)
+    }
+
     fn still_stopped(&self, hour: &mut Hour, unix_millis: u64) -> bool {
         let Some(stop) = hour.stop.as_mut() else {
             return false;
@@ -124,6 +134,7 @@ impl Limits {
         if released_at != hour.released_at && !self.standing.is_stopped() {
             hour.released_at = released_at;
             hour.stop = None;
+            hour.is_lifted = true;
             hour.taken.clear();
             return false;
         }
