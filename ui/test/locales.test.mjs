@@ -51,6 +51,14 @@ test("every language has the keys and values of English", () => {
   }
 });
 
+test("what waits for somebody at the agent promises no time", () => {
+  for (const language of languages) {
+    const own = entries(language);
+    const words = (key) => own.get(key).slice(key.length + " = ".length).trim();
+    assert.equal(words("not-done-agent-limit"), `${words("error-recovery-paused")}.`, language);
+  }
+});
+
 test("every text is used and every used text exists", () => {
   const code = sources().join("\n");
   const literal = /["`]([a-z][a-z0-9]*(?:-(?:[a-z0-9]+|\$\{[^}]+\}))+)["`]/g;

@@ -138,7 +138,7 @@ impl<D: Directory + 'static> Agent<D> {
         let recipients = Recipients::read(data_dir)?;
         let way = Way::new(config).map_err(AgentError::Way)?;
         let standing = Standing::of(data_dir);
-        let (now, released_at) = (clock.unix_millis(), standing.released_at());
+        let (now, released_at) = (clock.unix_millis(), standing.stop_released_at());
         let age = |at: u64| Duration::from_millis(now.saturating_sub(at));
         let times = journal.intent_times().into_iter().filter(|at| *at > released_at);
         let ages = times.map(age).collect();

@@ -185,13 +185,13 @@ events! {
     LimitReached = 34010, "HourlyLimitReached", Error,
         "The hourly limit is reached: the agent begins nothing new until somebody here lets it.",
         "More people than usual needed help, or somebody uses the service to change many accounts.",
-        "Look at the service's audit trail. Then `regain-agent release`; if the limit is too low, raise `limits.operations_per_hour`.";
+        "Look at the service's audit trail. Then `sudo -u regain-agent regain-agent release --config FILE`; if the limit is too low, raise `limits.operations_per_hour`.";
     LimitReleased = 34011, "HourlyLimitReleased", Information,
-        "The agent goes on after a stop at its hourly limit.", "`regain-agent release`.", "-";
+        "The agent goes on after a stop at its hourly limit.", "`sudo -u regain-agent regain-agent release --config FILE`.", "-";
     OwnAccountRefused = 34012, "OwnAccountRefused", Error,
         "The directory does not let the agent's own account in; the agent signs in only now and then.",
         "Its password is wrong or has run out, or the account is locked, disabled or expired.",
-        "`regain-agent doctor`. A changed password file is tried at once; after an unlock, `regain-agent release`.";
+        "`regain-agent doctor`. A changed password file is tried at once; after an unlock, `sudo -u regain-agent regain-agent release --config FILE`.";
     OwnAccountAccepted = 34013, "OwnAccountAccepted", Information,
         "The directory lets the agent's own account in again.", "-", "-";
     DirectoryUsable = 34014, "DirectoryReached", Information,

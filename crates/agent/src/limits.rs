@@ -33,6 +33,8 @@ struct Hour {
     taken: VecDeque<Instant>,
     stop: Option<Stop>,
     released_at: u64,
+    /// A stop was released, and nobody has asked for that yet.
+    is_lifted: bool,
 }
 
 /// That the limit was passed.
@@ -71,6 +73,7 @@ impl Limits {
             taken: taken.into(),
             stop: standing.is_stopped().then_some(Stop { is_on_disk: true }),
             released_at: standing.released_at(),
+            is_lifted: false,
         };
         Self {
             configured: configured.map(|n| usize::try_from(n).unwrap_or(usize::MAX)),
@@ -104,6 +107,8 @@ impl Limits {
             hour.taken.push_back(now);
             return Taken::Yes;
         }
+        // Only what is said from now on lifts it, also when it never gets on disk.
+        hour.released_at = self.standing.released_at();
         hour.stop = Some(Stop { is_on_disk: self.note_stop(unix_millis) });
         Taken::StopsNow
     }
@@ -111,6 +116,13 @@ impl Limits {
     /// Whether it has stopped and was not released since.
     pub(crate) fn is_stopped(&self, unix_millis: u64) -> bool {
         self.still_stopped(&mut self.hour(), unix_millis)
+    }
+
+    /// Whether a stop was released since this was last asked.
+    pub(crate) fn was_lifted(&self, unix_millis: u64) -> bool {
+        let mut hour = self.hour();
+        self.still_stopped(&mut hour, unix_millis);
+        std::mem::take(&mut hour.is_lifted)
     }
 
     fn still_stopped(&self, hour: &mut Hour, unix_millis: u64) -> bool {
@@ -122,6 +134,7 @@ impl Limits {
         if released_at != hour.released_at && !self.standing.is_stopped() {
             hour.released_at = released_at;
             hour.stop = None;
+            hour.is_lifted = true;
             hour.taken.clear();
             return false;
         }
@@ -207,6 +220,22 @@ mod tests {
         std::fs::create_dir(&data).unwrap();
         assert!(limits.is_stopped(1));
         assert!(Standing::of(&data).is_stopped());
+    }
+
+    #[tokio::test]
+    async fn an_older_release_lifts_no_stop_that_cannot_be_noted() {
+        let (folder, now) = (tempfile::tempdir().unwrap(), Instant::now());
+        let limits = limits(&folder, Some(1), &[], now);
+        assert_eq!(limits.take(now, 1), Taken::Yes);
+        Standing::of(folder.path()).release(5).unwrap();
+        // A folder where its new file must go: the stop cannot be written.
+        let blocked = folder.path().join("stopped.new");
+        std::fs::create_dir(&blocked).unwrap();
+        assert_eq!(limits.take(now, 6), Taken::StopsNow);
+        assert!(!Standing::of(folder.path()).is_stopped());
+        assert_eq!(limits.take(now, 7), Taken::Stopped);
+        Standing::of(folder.path()).release(8).unwrap();
+        assert!(!limits.is_stopped(9));
     }
 
     #[tokio::test]

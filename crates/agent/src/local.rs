@@ -47,14 +47,14 @@ impl Local {
         Self { limits, standing, events, changed: Notify::new(), released_at, clock }
     }
 
-    /// Whether somebody on this machine has released the agent since this was last asked.
+    /// Whether somebody on this machine has released the agent since this was last asked: from
+    /// a stop, which is written down, or to try its own account again.
     pub(crate) fn was_released(&self) -> bool {
-        let now = self.standing.released_at();
-        let was_released = self.released_at.swap(now, Ordering::Relaxed) != now;
-        if was_released {
+        if self.limits.was_lifted(self.clock.unix_millis()) {
             self.events.write(Event::LimitReleased, Details::none());
         }
-        was_released
+        let now = self.standing.released_at();
+        self.released_at.swap(now, Ordering::Relaxed) != now
     }
 
     /// What the directory said of an account that the service asked about.
@@ -246,5 +246,33 @@ fn event_of(reason: NotDone) -> Option<Event> {
         | NotDone::Expired
         | NotDone::NoAgent
         | NotDone::SmartCardOnly => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event_log::tests::Kept;
+
+    #[tokio::test]
+    async fn only_a_release_of_a_stop_is_written_down_as_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let (kept, standing) = (Kept::default(), Standing::of(folder.path()));
+        let limits = Limits::new(Some(1), standing.clone(), Vec::new(), Instant::now());
+        let clock = Clock::new(|| 1);
+        let local = Local::new(Arc::new(limits), standing.clone(), kept.log(), clock);
+        assert!(!local.was_released());
+        standing.release(2).unwrap();
+        assert!(local.was_released(), "its own account is tried again");
+        assert!(kept.events().is_empty(), "and it had not stopped");
+
+        local.take_one().unwrap();
+        assert_eq!(local.take_one(), Err(NotDone::AgentLimit));
+        standing.release(3).unwrap();
+        // An order that comes before the next look goes on at once.
+        local.take_one().unwrap();
+        assert!(local.was_released());
+        assert!(!local.was_released());
+        assert_eq!(kept.events(), [Event::LimitReached, Event::LimitReleased]);
     }
 }

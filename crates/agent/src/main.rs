@@ -1,4 +1,6 @@
 //! The command line of the agent: enrol, run, doctor. Start-up only.
+//!
+//! Long: one verb after the other, each short; what they share is read with them.
 
 #[cfg(windows)]
 mod windows_service;
@@ -30,6 +32,7 @@ use regain_agent::{
     enrolment::{Bring, Enrolment, EnrolmentError, Keys, open_secrets},
     event_log::{Details, EventLog, JsonFile, Sink, moment},
     events::Event,
+    private,
     recipients::{AdmitError, Recipients},
     rotation,
     standing::Standing,
@@ -125,6 +128,24 @@ enum Verb {
     },
 }
 
+#[cfg(unix)]
+impl Verb {
+    /// Whether it leaves something in the data folder that the agent reads.
+    fn writes(&self) -> bool {
+        match self {
+            Self::Doctor { .. } | Self::WriteBack { to: Switch::Status, .. } => false,
+            Self::Enrol { .. }
+            | Self::JoinRequest { .. }
+            | Self::Admit { .. }
+            | Self::RotateKeys { .. }
+            | Self::Dismiss { .. }
+            | Self::Run { .. }
+            | Self::Release { .. }
+            | Self::WriteBack { to: Switch::On | Switch::Off, .. } => true,
+        }
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Switch {
     /// Changes are carried out when the service asks (and has not switched them off itself).
@@ -175,6 +196,10 @@ fn start(verb: Verb) -> Result<ExitCode> {
     };
     let config = Config::load(&common.config, &common.overrides).inspect_err(unreadable)?;
     start_log(&config, std::io::stderr)?;
+    #[cfg(unix)]
+    if verb.writes() {
+        private::refuse_others(&config.agent.data_dir)?;
+    }
     let runtime = runtime()?;
     match verb {
         Verb::Enrol { code, new_keys, admission, .. } => {
@@ -235,7 +260,10 @@ fn write_back(config: &Config, to: Switch) -> Result<ExitCode> {
     let switch = if standing.is_switched_off() { "off" } else { "on" };
     let mut lines = vec![format!("Write-back is {switch} on this machine.")];
     if standing.is_stopped() {
-        lines.push("The agent has stopped at its hourly limit: regain-agent release.".to_owned());
+        lines.push(format!(
+            "The agent has stopped at its hourly limit; once you know why: {} release --config FILE",
+            private::AS_AGENT
+        ));
     }
     lines.push(match standing.seen() {
         Some(seen) if now.saturating_sub(seen.unix_millis) < 90_000 => {

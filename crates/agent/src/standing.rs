@@ -27,6 +27,14 @@ struct Mark {
     unix_millis: u64,
 }
 
+/// When it was released.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Released {
+    unix_millis: u64,
+    /// When that last ended a stop, and not only had its own account tried again.
+    of_stop_millis: u64,
+}
+
 /// What a running agent last said of itself, for the verb `write-back status`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seen {
@@ -91,22 +99,32 @@ impl Standing {
         write_private(&self.stopped, &Mark { unix_millis })
     }
 
-    /// Lets it go on: a new hour begins, and its own account may be tried again. Says whether
-    /// it had stopped at its limit.
+    /// Lets it go on: its own account may be tried again, and after a stop a new hour begins.
+    /// Says whether it had stopped at its limit.
     ///
     /// # Errors
     /// When a file cannot be written or removed.
     pub fn release(&self, unix_millis: u64) -> Result<bool, EnrolmentError> {
         let was_stopped = self.is_stopped();
         // First: a crash in between leaves it stopped.
-        write_private(&self.released, &Mark { unix_millis })?;
+        let of_stop_millis = if was_stopped { unix_millis } else { self.stop_released_at() };
+        write_private(&self.released, &Released { unix_millis, of_stop_millis })?;
         remove(&self.stopped)?;
         Ok(was_stopped)
     }
 
     /// When it was last released; 0 for never.
     pub fn released_at(&self) -> u64 {
-        read::<Mark>(&self.released).map_or(0, |mark| mark.unix_millis)
+        self.released().unix_millis
+    }
+
+    /// When a stop was last released; 0 for never. What was begun before is in no hour any more.
+    pub(crate) fn stop_released_at(&self) -> u64 {
+        self.released().of_stop_millis
+    }
+
+    fn released(&self) -> Released {
+        read(&self.released).unwrap_or_default()
     }
 
     /// Notes how the running agent is.
@@ -164,6 +182,7 @@ mod tests {
         assert!(!standing().is_stopped());
         assert_eq!(standing().released_at(), 7);
         assert!(!standing().release(8).unwrap(), "nothing to release");
+        assert_eq!((standing().released_at(), standing().stop_released_at()), (8, 7));
     }
 
     #[test]

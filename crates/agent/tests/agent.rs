@@ -47,6 +47,7 @@ use regain_agent::{
     clock::Clock,
     config::Config,
     enrolment::{Bring, Enrolment, EnrolmentError, open_secrets},
+    standing::Standing,
 };
 use serde::de::DeserializeOwned;
 use tempfile::TempDir;
@@ -473,6 +474,34 @@ async fn an_outcome_that_was_not_stored_is_told_again_after_a_lost_link_and_a_re
     assert_eq!(end.outcome(operation).await, Outcome::Done, "still answered from the journal");
     running.stop().await;
     assert_eq!(directory.writes.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn only_the_release_of_a_stop_begins_the_hour_anew_over_a_restart() {
+    let mut service = Service::start().await;
+    let mut place = Place::new();
+    place.config.limits.operations_per_hour = Some(1);
+    place.enrol(&service.code()).await.unwrap();
+    let (directory, standing) = (OneAccount::default(), Standing::of(&place.file("")));
+    let release = || standing.release(Clock::system().unix_millis()).unwrap();
+    let nothing: fn() -> bool = || false;
+    let limit = Outcome::NotDone { reason: NotDone::AgentLimit };
+    // Before each start: what is said on the machine, and whether that was a stop's release.
+    let starts: [(&dyn Fn() -> bool, bool, Outcome); 4] = [
+        (&nothing, false, Outcome::Done),
+        (&release, false, limit.clone()),
+        (&release, true, Outcome::Done),
+        (&release, false, limit),
+    ];
+    for (number, (before, of_stop, expected)) in (100..).zip(starts) {
+        assert_eq!(before(), of_stop, "{number}");
+        let running = Running::start(place.agent(&directory).unwrap());
+        let mut end = service.next_link().await;
+        let operation = OperationId(Uuid::from_u128(number));
+        end.order(&unlock(operation)).await;
+        assert_eq!(end.outcome(operation).await, expected, "{number}");
+        running.stop().await;
+    }
 }
 
 #[tokio::test]

@@ -136,8 +136,14 @@ async fn look_at(
     };
     // One that was never linked is still being set up: nobody relies on it.
     let has_served = agents.iter().any(|agent| agent.heard_at.is_some());
-    let none_left = has_served && !agents.iter().any(is_there);
-    teller.no_agent(tx, none_left).await?;
+    let agents_left = if agents.iter().any(is_there) {
+        Left::Some
+    } else if has_served {
+        Left::None
+    } else {
+        Left::NotYet
+    };
+    teller.no_agent(tx, agents_left).await?;
     for agent in agents.iter().filter(|agent| is_linked(agent, now)) {
         for reason in BY_ITSELF {
             teller.stopped(tx, agent, reason, stopped(agent) == Some(reason)).await?;
@@ -153,6 +159,17 @@ async fn look_at(
     Ok(())
 }
 
+/// Whether an agent of a directory is there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Left {
+    /// At least one.
+    Some,
+    /// None, of those that people rely on.
+    None,
+    /// None, and none that ever served: nothing begins with it, and nothing is over either.
+    NotYet,
+}
+
 /// What one directory's administrators know already, and how they are told more.
 struct Teller<'a> {
     service: &'a Service,
@@ -162,13 +179,13 @@ struct Teller<'a> {
 }
 
 impl Teller<'_> {
-    async fn no_agent(&mut self, tx: &mut Tx<'_>, is_so: bool) -> Result<(), StoreError> {
+    async fn no_agent(&mut self, tx: &mut Tx<'_>, left: Left) -> Result<(), StoreError> {
         let id = self.directory.id;
         let known = self.find(id, NO_AGENT).cloned();
-        match (known, is_so) {
-            (None, false) => Ok(()),
-            (None, true) => tx.put_alert(&self.begun(id, NO_AGENT)).await,
-            (Some(alert), true) => {
+        match (known, left) {
+            (None, Left::Some | Left::NotYet) => Ok(()),
+            (None, Left::None) => tx.put_alert(&self.begun(id, NO_AGENT)).await,
+            (Some(alert), Left::None) => {
                 if alert.told_at.is_some() || self.now.since(alert.since) < Times::NO_AGENT {
                     return Ok(());
                 }
@@ -176,11 +193,13 @@ impl Teller<'_> {
                 self.note(tx, Event::NoAgentLeft).await?;
                 self.tell(tx, AlertKind::NoAgent, "", alert.since).await
             }
-            (Some(alert), false) => {
+            // Nobody heard of it, and nobody relies on an agent any more.
+            (Some(alert), Left::Some | Left::NotYet) if alert.told_at.is_none() => {
+                tx.end_alert(id, NO_AGENT).await
+            }
+            (Some(_), Left::NotYet) => Ok(()),
+            (Some(alert), Left::Some) => {
                 tx.end_alert(id, NO_AGENT).await?;
-                if alert.told_at.is_none() {
-                    return Ok(());
-                }
                 self.note(tx, Event::AgentBack).await?;
                 self.tell(tx, AlertKind::AgentBack, "", alert.since).await
             }

@@ -243,6 +243,64 @@ mod tests {
         assert!(holds(&file));
     }
 
+    /// A database of the first schema, with an organisation and what the second and the third
+    /// change.
+    async fn of_the_first_schema(file: &Path) {
+        let folder = tempfile::tempdir().unwrap();
+        let first = include_str!("../migrations/sqlite/0001_first.sql");
+        std::fs::write(folder.path().join("0001_first.sql"), first).unwrap();
+        let options = SqliteConnectOptions::new().filename(file).create_if_missing(true);
+        let mut connection = options.connect().await.unwrap();
+        let migrator = sqlx::migrate::Migrator::new(folder.path()).await.unwrap();
+        migrator.run(&mut connection).await.unwrap();
+        let id = |number: u8| format!("x'{}'", format!("{number:02x}").repeat(16));
+        let (tenant, directory) = (id(1), id(2));
+        let rows = format!(
+            "INSERT INTO tenant (id, host, name, accent, help, policy, created_at)
+                 VALUES ({tenant}, 'h', 'n', '', '', '', 1);
+             INSERT INTO directory (id, tenant, name, kind, directory_key, created_at)
+                 VALUES ({directory}, {tenant}, 'main', 'agent', x'0d', 1);
+             INSERT INTO agent (id, tenant, directory, name, identity_key, recipient,
+                     enrolled_at, seen_at)
+                 VALUES ({}, {tenant}, {directory}, 'dc1', x'0a', '{{}}', 5, 7);
+             INSERT INTO enrolment_code (id, tenant, directory, expires_at)
+                 VALUES (x'0c', {tenant}, {directory}, 100);
+             INSERT INTO account (id, tenant, directory, external_id, display_name, email,
+                     email_version, enabled, protected)
+                 VALUES ({}, {tenant}, {directory}, 'e', 'Anna', 'anna@x', 3, 1, 0);",
+            id(3),
+            id(4),
+        );
+        connection.execute(sqlx::AssertSqlSafe(rows)).await.unwrap();
+        connection.close().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_database_of_the_first_schema_is_brought_up_to_date() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("regain.db");
+        of_the_first_schema(&file).await;
+        let (tenant, directory) =
+            (uuid::Uuid::from_bytes([1; 16]), uuid::Uuid::from_bytes([2; 16]));
+        let store = Store::open(&file).await.unwrap();
+        let read = store.write(move |mut tx| {
+            Box::pin(async move {
+                let used = tx.use_enrolment_code(&[0x0c], recovery::Timestamp(9)).await?;
+                let alerts = (tx.alert_settings(tenant).await?, tx.alerts(directory).await?);
+                Ok::<_, StoreError>((tx.agents(directory).await?, used, alerts))
+            })
+        });
+        let (agents, used, (settings, alerts)) = read.await.unwrap();
+        let [agent] = agents.as_slice() else { panic!("{agents:?}") };
+        assert!(agent.approved && !agent.revoked, "it was let in without an approval");
+        assert_eq!(agent.directory_key, [0x0d], "which is why its directory's key counts");
+        assert_eq!(agent.heard_at, Some(recovery::Timestamp(7)));
+        assert_eq!(agent.health, crate::AgentHealth::default());
+        assert!(used.unwrap().approval, "who comes now waits");
+        assert_eq!((settings.to.len(), settings.language.as_str()), (0, "en"));
+        assert!(alerts.is_empty());
+    }
+
     #[tokio::test]
     async fn a_panic_in_one_write_is_that_callers_alone() {
         let folder = tempfile::tempdir().unwrap();

@@ -9,7 +9,7 @@ use ::directory::active_directory::{
 };
 
 use super::{Check, Group, Mend, clocks, command, resolves, span, words};
-use crate::{clock::Clock, config::ActiveDirectorySection};
+use crate::{clock::Clock, config::ActiveDirectorySection, private::AS_AGENT};
 
 /// A password that runs out sooner is told of.
 const SOON_SECONDS: i64 = 14 * 86_400;
@@ -476,7 +476,7 @@ fn mend(section: &ActiveDirectorySection, fault: &Fault, address: &str) -> Vec<M
                 words(
                     "then let the agent try again at once; once it signs in, this doctor prints what keeps it from being locked:",
                 ),
-                command("regain-agent release --config FILE"),
+                command(format!("{AS_AGENT} release --config FILE")),
             ],
             BindRefusal::Disabled => vec![command(format!("Enable-ADAccount {name}"))],
             BindRefusal::AccountExpired => {

@@ -11,6 +11,7 @@ use crate::{
     config::{Config, ProxySection},
     enrolment::{Enrolment, Keys, open_secrets},
     event_log::moment,
+    private::AS_AGENT,
     standing::Standing,
     way::Way,
 };
@@ -59,7 +60,7 @@ fn standing(config: &Config) -> Vec<Check> {
             format!("reached {at}: nothing new is begun").replace("  ", " "),
             vec![
                 words("look at the service's audit trail for what was asked; then let it go on:"),
-                command("regain-agent release --config FILE"),
+                command(format!("{AS_AGENT} release --config FILE")),
             ],
         ));
     }
@@ -68,7 +69,7 @@ fn standing(config: &Config) -> Vec<Check> {
             "write-back",
             "write-back",
             "switched off on this machine",
-            vec![command("regain-agent write-back --config FILE on")],
+            vec![command(format!("{AS_AGENT} write-back --config FILE on"))],
         ));
     }
     checks

@@ -45,6 +45,25 @@ async fn lab(agents: &'static [Uuid]) -> Lab {
     lab
 }
 
+/// Enrols one, not linked yet.
+async fn add(lab: &Lab, id: Uuid) {
+    let now = lab.service.now();
+    let made = lab.service.store.write(move |mut tx| {
+        Box::pin(async move {
+            let agent = NewAgent {
+                id,
+                name: "new",
+                identity_key: id.as_bytes(),
+                recipient: "{}",
+                directory_key: &[2; 32],
+                waits: false,
+            };
+            tx.add_agent(TENANT, DIRECTORY, &agent, now).await
+        })
+    });
+    made.await.unwrap_or_else(|error: StoreError| panic!("{error:?}"));
+}
+
 async fn heartbeat(lab: &Lab, agent: Uuid, reaches: bool) {
     let now = lab.service.now();
     let seen = lab
@@ -67,6 +86,15 @@ async fn loses_its_link(lab: &Lab, agent: Uuid) {
     let gone =
         lab.service.store.write(move |mut tx| Box::pin(async move { tx.agent_gone(agent).await }));
     gone.await.unwrap_or_else(|error: StoreError| panic!("{error:?}"));
+}
+
+async fn remove(lab: &Lab, agent: Uuid) {
+    let now = lab.service.now();
+    let removed = lab
+        .service
+        .store
+        .write(move |mut tx| Box::pin(async move { tx.remove_agent(agent, now).await }));
+    removed.await.map(drop).unwrap_or_else(|error: StoreError| panic!("{error:?}"));
 }
 
 /// The alerts that are new, as the service sees it now.
@@ -155,24 +183,48 @@ async fn an_agent_whose_service_crashed_and_one_that_reaches_nothing_are_not_the
 #[tokio::test]
 async fn an_agent_that_was_never_linked_is_still_being_set_up() {
     let lab = lab(&[]).await;
-    let now = lab.service.now();
-    let made = lab.service.store.write(move |mut tx| {
-        Box::pin(async move {
-            let agent = NewAgent {
-                id: DC1,
-                name: "dc1",
-                identity_key: &[1; 32],
-                recipient: "{}",
-                directory_key: &[2; 32],
-                waits: false,
-            };
-            tx.add_agent(TENANT, DIRECTORY, &agent, now).await
-        })
-    });
-    made.await.unwrap_or_else(|error: StoreError| panic!("{error:?}"));
+    add(&lab, DC1).await;
     assert!(kinds(&lab).await.is_empty());
     lab.forward(Span::hours(1));
     assert!(kinds(&lab).await.is_empty());
+}
+
+#[tokio::test]
+async fn removing_the_last_agent_brings_none_back() {
+    let lab = lab(&[DC1]).await;
+    loses_its_link(&lab, DC1).await;
+    assert!(kinds(&lab).await.is_empty());
+    lab.forward(Times::NO_AGENT);
+    assert_eq!(kinds(&lab).await, [AlertKind::NoAgent]);
+    remove(&lab, DC1).await;
+    lab.forward(Span::minutes(2));
+    assert!(kinds(&lab).await.is_empty(), "there is none to answer");
+
+    // Nor does its successor, before it has served.
+    add(&lab, DC2).await;
+    lab.forward(Span::minutes(5));
+    assert!(kinds(&lab).await.is_empty(), "it was never linked");
+    assert_eq!(events(&lab).await, ["no-agent-left"]);
+    heartbeat(&lab, DC2, true).await;
+    let alerts = told(&lab).await;
+    let [alert] = alerts.as_slice() else { panic!("{alerts:?}") };
+    assert_eq!((alert.kind, alert.minutes), (AlertKind::AgentBack, 10));
+}
+
+#[tokio::test]
+async fn an_agent_removed_before_anybody_was_told_ends_it_unsaid() {
+    let lab = lab(&[DC1]).await;
+    loses_its_link(&lab, DC1).await;
+    assert!(kinds(&lab).await.is_empty());
+    remove(&lab, DC1).await;
+    assert!(kinds(&lab).await.is_empty());
+    lab.forward(Span::hours(1));
+    assert!(kinds(&lab).await.is_empty());
+    add(&lab, DC2).await;
+    heartbeat(&lab, DC2, true).await;
+    loses_its_link(&lab, DC2).await;
+    assert!(kinds(&lab).await.is_empty(), "its minutes begin anew");
+    assert!(events(&lab).await.is_empty());
 }
 
 #[tokio::test]

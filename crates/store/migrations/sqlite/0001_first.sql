@@ -8,8 +8,6 @@ CREATE TABLE tenant (
     accent     TEXT    NOT NULL,
     help       TEXT    NOT NULL,
     policy     TEXT    NOT NULL,
-    alert_to   TEXT    NOT NULL DEFAULT '[]', -- the administrators' addresses, as JSON
-    alert_language TEXT NOT NULL DEFAULT 'en',
     created_at INTEGER NOT NULL
 );
 
@@ -175,42 +173,16 @@ CREATE TABLE agent (
     name                TEXT    NOT NULL,
     identity_key        BLOB    NOT NULL,
     recipient           TEXT    NOT NULL,
-    directory_key       BLOB    NOT NULL,  -- what it brought; counts once it is approved
-    approved_at         INTEGER,           -- null: it may do nothing yet
     enrolled_at         INTEGER NOT NULL,
     seen_at             INTEGER,
     directory_reachable INTEGER NOT NULL DEFAULT 0,
-    heard_at            INTEGER,              -- the last heartbeat; stays when the link is cut
-    software            TEXT,                 -- what it said of itself last
-    clock_skew_ms       INTEGER,              -- its clock beside ours; positive: ahead
-    waiting             INTEGER NOT NULL DEFAULT 0,
-    stopped             TEXT,                 -- why it begins nothing new, by its code
-    too_old_at          INTEGER,              -- when it was turned away for its protocol
     revoked_at          INTEGER
-);
-
--- What administrators are told of: one row an episode, gone when it is over.
-CREATE TABLE alert (
-    tenant    BLOB    NOT NULL,
-    directory BLOB    NOT NULL REFERENCES directory (id),
-    subject   BLOB    NOT NULL,               -- the agent, or the directory itself
-    kind      TEXT    NOT NULL,
-    since     INTEGER NOT NULL,
-    told_at   INTEGER,
-    PRIMARY KEY (subject, kind)
-) WITHOUT ROWID;
-
--- When a service last said that it runs, for commands that run beside it.
-CREATE TABLE alive (
-    id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
-    at INTEGER NOT NULL
 );
 
 CREATE TABLE enrolment_code (
     id         BLOB    NOT NULL PRIMARY KEY,  -- no secret: that is derived from it, never stored
     tenant     BLOB    NOT NULL,
     directory  BLOB    NOT NULL REFERENCES directory (id),
-    approval   INTEGER NOT NULL,          -- 1: who enrols with it waits for an administrator
     expires_at INTEGER NOT NULL,
     used_at    INTEGER
 );
