@@ -1,5 +1,6 @@
 //! The verbs that write into the data folder leave nothing there that the agent cannot read.
 #![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a story stops at the first surprise")]
 
 use std::{
     fs,
