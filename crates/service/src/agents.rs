@@ -537,11 +537,13 @@ impl Silence {
     }
 }
 
-/// Whether the agent is still one of ours. A database that answers nobody removes nobody.
+/// Whether the agent is still one of ours, and its key still the one that proved this link: one
+/// that was replaced proves nothing any more. A database that answers nobody removes nobody.
 async fn may_stay(service: &Service, agent: &AgentRow) -> bool {
     let id = agent.id;
     let read = service.store.read(move |mut tx| Box::pin(async move { tx.agent(id).await }));
-    !matches!(read.await, Ok(row) if row.as_ref().is_none_or(|row| row.revoked))
+    let is_other = |row: &AgentRow| row.revoked || row.identity_key != agent.identity_key;
+    !matches!(read.await, Ok(row) if row.as_ref().is_none_or(is_other))
 }
 
 async fn send_order(

@@ -310,9 +310,6 @@ async fn send(service: &Arc<Service>, mut operation: OperationRow, status: &Acco
 }
 
 async fn change(service: &Arc<Service>, operation: OperationRow, handed: Handed) {
-    if handed == Handed::FirstNow {
-        service.links.begin(OperationId(operation.id));
-    }
     fail_points::point("service: after the fence is stored").await;
     let directory = match directory_of(service, operation.directory).await {
         Ok(directory) => directory,
@@ -332,6 +329,11 @@ async fn change_by_agent(service: &Arc<Service>, operation: OperationRow, handed
     let Some(order) = order_of(&operation, service.now(), handed == Handed::Before) else {
         return finish(service, &operation, not_done(NotDone::NotOpened)).await;
     };
+    if handed == Handed::FirstNow {
+        // Only here: what the service writes itself has no hands that could be counted.
+        service.links.begin(OperationId(operation.id));
+    }
+    fail_points::point("service: before the order is handed over").await;
     let directory = DirectoryId(operation.directory);
     let mut changes = service.changes.subscribe();
     if !service.links.send_change(directory, order).await {

@@ -14,7 +14,7 @@ use protocol::{
 };
 use rand::Rng as _;
 use recovery::{Act, Timestamp};
-use store::{AccountRow, OperationRow, StoreError};
+use store::{AccountRow, OperationRow, OperationState, StoreError};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -102,6 +102,11 @@ pub(crate) async fn change(service: &Arc<Service>, operation: OperationRow) {
         .write(move |mut tx| {
             Box::pin(async move {
                 let fence: Fence = fence;
+                // It may have got an outcome while its hash was computed; that one was told.
+                let row = tx.operation(id).await?;
+                if row.is_none_or(|row| row.state != OperationState::Sent) {
+                    return Ok(());
+                }
                 let changed = match (&new_hash, fence.key_version) {
                     (Some(hash), Some(version)) => {
                         tx.embedded_reset(account, hash, i64::from(version), now).await?

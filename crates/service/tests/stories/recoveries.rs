@@ -6,11 +6,15 @@ use protocol::{
     directory::NotDone,
 };
 use recovery::Span;
-use regain_service::{embedded::SignIn, flow::MessageKind};
+use regain_service::{
+    embedded::SignIn,
+    flow::{MessageKind, Token},
+};
 use serde_json::json;
-use store::{DirectoryKind, OperationState};
+use store::{DirectoryKind, OperationState, StoreError};
+use uuid::Uuid;
 
-use crate::harness::{Lab, OLD_PASSWORD};
+use crate::harness::{Heard, Lab, OLD_PASSWORD};
 
 #[tokio::test]
 async fn a_locked_person_who_knows_the_password_is_unlocked() {
@@ -233,4 +237,82 @@ async fn a_newer_recovery_waits_for_an_operation_that_somebody_may_have() {
     let done = lab.call("act", &second.token(), json!({ "act": "unlock" })).await;
     assert!(matches!(done.stage(), Stage::Done { act: Act::Unlock, .. }), "{done:?}");
     assert_eq!(lab.operation(older).await.state, OperationState::NotKnown);
+}
+
+/// Waits until a recovery's operation is with who writes it: its hash is being computed.
+async fn until_sent(lab: &Lab, page: &Heard) -> Uuid {
+    let recovery = Token::parse(&page.token()).expect("a token").recovery;
+    loop {
+        let read = lab.service.store.read(move |mut tx| {
+            Box::pin(async move {
+                let row = tx.recovery(recovery).await?.expect("a recovery");
+                tx.operation(row.operation.expect("an operation")).await
+            })
+        });
+        let row = read.await.unwrap_or_else(|error: StoreError| panic!("{error:?}"));
+        let row = row.expect("an operation");
+        if row.state == OperationState::Sent {
+            return row.id;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// The page for a new password, reached through a gate of its own.
+async fn new_password_page(lab: &Lab) -> Heard {
+    let choice = lab.through_the_gate("anna@example.org").await;
+    lab.call("act", &choice.token(), json!({ "act": "reset" })).await
+}
+
+#[tokio::test]
+async fn a_newer_operation_does_not_take_the_place_of_one_whose_hash_is_computed() {
+    let lab = Lab::new().await;
+    let anna = lab.person("anna@example.org").await;
+    let first = new_password_page(&lab).await;
+    let all = u32::try_from(lab.service.hashers.available_permits()).unwrap();
+    let busy = lab.service.hashers.acquire_many(all).await.unwrap();
+    let (token, handed_over) = (first.token(), lab.seal(&first, "First-Passw0rd-1"));
+    tokio::join!(
+        async {
+            let operation = until_sent(&lab, &first).await;
+            let second = new_password_page(&lab).await;
+            let sealed = lab.seal(&second, "Second-Passw0rd-2");
+            let refused = lab.call("password", &second.token(), sealed).await;
+            assert_eq!(refused.code(), "account-busy");
+            drop(busy);
+            lab.until_finished(operation).await;
+            assert_eq!(lab.operation(operation).await.state, OperationState::Done);
+        },
+        lab.call("password", &token, handed_over)
+    );
+    assert_eq!(lab.key_version(anna).await, 2);
+    assert_eq!(lab.sign_in(anna, "First-Passw0rd-1").await, SignIn::In);
+}
+
+#[tokio::test]
+async fn what_has_an_outcome_is_not_written_any_more() {
+    let lab = Lab::new().await;
+    let anna = lab.person("anna@example.org").await;
+    let page = new_password_page(&lab).await;
+    let all = u32::try_from(lab.service.hashers.available_permits()).unwrap();
+    let busy = lab.service.hashers.acquire_many(all).await.unwrap();
+    let (token, sealed) = (page.token(), lab.seal(&page, "First-Passw0rd-1"));
+    tokio::join!(
+        async {
+            let operation = until_sent(&lab, &page).await;
+            let now = lab.service.now();
+            let told = lab.service.store.write(move |mut tx| {
+                Box::pin(async move {
+                    tx.finish_operation(operation, OperationState::NotDone, None, now).await
+                })
+            });
+            assert!(told.await.unwrap_or_else(|error: StoreError| panic!("{error:?}")));
+            let mut changes = lab.service.changes.subscribe();
+            drop(busy);
+            changes.recv().await.unwrap();
+        },
+        lab.call("password", &token, sealed)
+    );
+    assert_eq!(lab.key_version(anna).await, 1);
+    assert_eq!(lab.sign_in(anna, OLD_PASSWORD).await, SignIn::In);
 }
