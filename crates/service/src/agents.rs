@@ -27,10 +27,10 @@ use protocol::{
     sealed::RecipientList,
 };
 use rand::Rng as _;
-use recovery::{Span, Times};
+use recovery::{Span, Times, Timestamp};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
-use store::{AgentHealth, AgentRow, AuditEvent, OperationState, StoreError};
+use store::{AgentHealth, AgentRow, AuditEvent, OperationRow, OperationState, StoreError};
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, MissedTickBehavior, interval_at},
@@ -72,9 +72,38 @@ pub struct AgentLinks {
 struct Taken {
     /// Nobody had it before this process began it: what is not counted here did not happen.
     is_ours: bool,
-    by: usize,
+    /// Each time it was queued for an agent.
+    hands: Vec<Hand>,
+    /// The agents that told that it is not done.
+    refused: Vec<AgentId>,
     given_up: bool,
     since: Instant,
+}
+
+impl Taken {
+    /// This process gave it to no other agent.
+    fn is_alone(&self, agent: AgentId) -> bool {
+        self.hands.iter().all(|hand| hand.agent == agent)
+    }
+}
+
+/// An order that was queued for an agent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Hand {
+    agent: AgentId,
+    /// It was told that others may have the order, so it looks before it says "not done".
+    looks: bool,
+}
+
+/// What an agent's "not done" is worth. Only the first agent that had an order speaks of itself
+/// alone; every later one has looked at the directory when no write could arrive any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Worth {
+    Certain,
+    /// Certain where no other agent may have had the order before this process began.
+    IfAlone,
+    /// Another one has the order and may have written.
+    Nothing,
 }
 
 struct Link {
@@ -140,27 +169,69 @@ impl AgentLinks {
         Some(answer.ok()?.unwrap_or(Err(NotDone::NoAgent)))
     }
 
-    /// Hands a change to an agent. `false` when no link took it.
-    pub async fn send_change(&self, directory: DirectoryId, change: Change) -> bool {
+    /// Hands a change to an agent that has not refused it. `false` when no link took it.
+    pub async fn send_change(&self, directory: DirectoryId, mut change: Change) -> bool {
         let operation = change.operation;
-        let may_go = self.of_order(operation, |taken| {
-            taken.by += usize::from(!taken.given_up);
-            !taken.given_up
-        });
-        let sent = match self.best(directory).filter(|_| may_go) {
-            Some(link) => link.send(Order::Change(Box::new(change))).await,
-            None => false,
+        let refused = self.of_order(operation, |taken| taken.refused.clone());
+        let Some(link) = self.best_but(directory, &refused) else {
+            return false;
         };
-        if may_go && !sent {
-            self.of_order(operation, |taken| taken.by = taken.by.saturating_sub(1));
+        let hand = self.of_order(operation, |taken| {
+            // Between the caller's look and now a new link may have taken it.
+            let looks = change.handed_before || !taken.hands.is_empty();
+            let hand = Hand { agent: link.agent, looks };
+            (!taken.given_up).then(|| taken.hands.push(hand)).map(|()| hand)
+        });
+        let Some(hand) = hand else {
+            return false;
+        };
+        change.handed_before = hand.looks;
+        let sent = link.send(Order::Change(Box::new(change))).await;
+        if !sent {
+            self.of_order(operation, |taken| {
+                if let Some(at) = taken.hands.iter().rposition(|other| *other == hand) {
+                    taken.hands.remove(at);
+                }
+            });
         }
         sent
+    }
+
+    /// An agent tells that an order is not done. Once that is certain nobody is given the order
+    /// any more, before it is stored.
+    fn refused(&self, operation: OperationId, agent: AgentId) -> Worth {
+        self.of_order(operation, |taken| {
+            if !taken.refused.contains(&agent) {
+                taken.refused.push(agent);
+            }
+            let own = taken.hands.iter().find(|hand| hand.agent == agent);
+            // Of two that refused, one at least was not the first, and has looked.
+            let is_certain = taken.refused.len() > 1
+                || (taken.is_ours && (own.is_some_and(|hand| hand.looks) || taken.is_alone(agent)));
+            taken.given_up |= is_certain;
+            if is_certain {
+                Worth::Certain
+            } else if taken.is_alone(agent) {
+                Worth::IfAlone
+            } else {
+                Worth::Nothing
+            }
+        })
+    }
+
+    /// No other agent had the order before this process began: `false` when one has it now.
+    fn is_alone(&self, operation: OperationId, agent: AgentId) -> bool {
+        self.of_order(operation, |taken| {
+            let is_alone = taken.is_alone(agent);
+            taken.given_up |= is_alone;
+            is_alone
+        })
     }
 
     /// Settles that nobody takes this order any more. `false` when somebody may have.
     pub(crate) fn give_up(&self, operation: OperationId) -> bool {
         self.of_order(operation, |taken| {
-            taken.given_up = taken.by == 0;
+            taken.given_up |= taken.hands.is_empty();
             taken.given_up
         })
     }
@@ -174,7 +245,7 @@ impl AgentLinks {
     /// somebody may have it, or had it before this process began.
     pub(crate) fn cancel(&self, operation: OperationId) -> bool {
         self.of_order(operation, |taken| {
-            taken.given_up |= taken.is_ours && taken.by == 0;
+            taken.given_up |= taken.is_ours && taken.hands.is_empty();
             taken.given_up && taken.is_ours
         })
     }
@@ -185,7 +256,8 @@ impl AgentLinks {
         orders.retain(|_, taken| since.duration_since(taken.since) < REMEMBERED);
         change(orders.entry(operation).or_insert(Taken {
             is_ours: false,
-            by: 0,
+            hands: Vec::new(),
+            refused: Vec::new(),
             given_up: false,
             since,
         }))
@@ -193,9 +265,15 @@ impl AgentLinks {
 
     /// The newest link that reaches a controller and has not stopped.
     fn best(&self, directory: DirectoryId) -> Option<Arc<Link>> {
+        self.best_but(directory, &[])
+    }
+
+    /// The same, of none of these agents.
+    fn best_but(&self, directory: DirectoryId, not: &[AgentId]) -> Option<Arc<Link>> {
         let open = self.open();
         let reaches = |link: &&Arc<Link>| {
-            link.directory_reachable.load(Ordering::Relaxed)
+            !not.contains(&link.agent)
+                && link.directory_reachable.load(Ordering::Relaxed)
                 && !link.stopped.load(Ordering::Relaxed)
         };
         open.get(&directory)?.iter().rev().find(reaches).cloned()
@@ -580,22 +658,7 @@ async fn take_in(
             Ok(())
         }
         Report::Outcome { operation, outcome } => {
-            let id = operation.0;
-            let read = service
-                .store
-                .read(move |mut tx| Box::pin(async move { tx.operation(id).await }))
-                .await?;
-            // Only operations of its own directory are its to report.
-            let known = outcome != Outcome::NotKnown;
-            if let Some(operation) = read.filter(|row| row.directory == agent.directory) {
-                try_finish(service, &operation, outcome).await?;
-            }
-            // The journal keeps what is not known: the truth may still come. A full queue is no
-            // loss: what is not acknowledged is told again after the next connect.
-            if known {
-                let _ = link.orders.try_send(Order::Stored { operation });
-            }
-            Ok(())
+            told(service, agent, link, operation, outcome).await
         }
         Report::Accounts(page) => match accounts::take_in(service, source(agent), page).await? {
             PageTaken::In | PageTaken::Missed => Ok(()),
@@ -606,6 +669,72 @@ async fn take_in(
             }
             PageTaken::Unreadable => Err(LinkEnd::Unreadable),
         },
+    }
+}
+
+/// What became of an operation, by an agent's word.
+async fn told(
+    service: &Arc<Service>,
+    agent: &AgentRow,
+    link: &Arc<Link>,
+    operation: OperationId,
+    outcome: Outcome,
+) -> Result<(), LinkEnd> {
+    let id = operation.0;
+    let read =
+        service.store.read(move |mut tx| Box::pin(async move { tx.operation(id).await })).await?;
+    // The journal keeps what is not known: the truth may still come. A full queue is no
+    // loss: what is not acknowledged is told again after the next connect.
+    let known = outcome != Outcome::NotKnown;
+    // Only operations of its own directory are its to report.
+    if let Some(row) = read.filter(|row| row.directory == agent.directory) {
+        let is_open = row.state.is_open() || row.state == OperationState::NotKnown;
+        let is_refusal = matches!(outcome, Outcome::NotDone { .. });
+        if is_open && is_refusal && !is_certain(service, agent, &row).await? {
+            try_finish(service, &row, Outcome::NotKnown).await?;
+            // Whoever else is here looks, and tells. Beside the links: see [`hand_over_beside`].
+            if let Some(order) = order_of(&row, service.now(), true) {
+                let (service, directory) = (Arc::clone(service), DirectoryId(agent.directory));
+                tokio::spawn(async move { service.links.send_change(directory, order).await });
+            }
+            return Ok(());
+        }
+        try_finish(service, &row, outcome).await?;
+    }
+    if known {
+        let _ = link.orders.try_send(Order::Stored { operation });
+    }
+    Ok(())
+}
+
+/// Whether an agent's "not done" speaks for everybody who may have had the order.
+///
+/// Who had it before this process began is not known. Then it counts only where no other agent
+/// of the directory can have had it: one that was not heard of for a week before, or was never
+/// let in. Otherwise a second one is asked, which looks; so it is settled as soon as another
+/// agent is here, and one that went long ago (or was removed) holds nothing up. A week, since
+/// the clock may have been wrong by days.
+async fn is_certain(
+    service: &Service,
+    agent: &AgentRow,
+    operation: &OperationRow,
+) -> Result<bool, StoreError> {
+    const UNHEARD: Span = Span::hours(7 * 24);
+    match service.links.refused(OperationId(operation.id), AgentId(agent.id)) {
+        Worth::Certain => Ok(true),
+        Worth::Nothing => Ok(false),
+        Worth::IfAlone => {
+            let directory = agent.directory;
+            let read = service
+                .store
+                .read(move |mut tx| Box::pin(async move { tx.agents(directory).await }));
+            let may_have_had = |other: &AgentRow| {
+                let was_here = |at: Timestamp| at.plus(UNHEARD) >= operation.expires_at;
+                other.id != agent.id && other.approved && other.heard_at.is_none_or(was_here)
+            };
+            Ok(!read.await?.iter().any(may_have_had)
+                && service.links.is_alone(OperationId(operation.id), AgentId(agent.id)))
+        }
     }
 }
 
@@ -787,3 +916,6 @@ async fn receive<T: DeserializeOwned>(wire: &mut Wire) -> Result<T, LinkEnd> {
 async fn send<T: Serialize>(wire: &mut Wire, message: &T) -> Result<(), LinkEnd> {
     wire.send(serde_json::to_string(message).map_err(|_| LinkEnd::Unreadable)?).await
 }
+
+#[cfg(test)]
+mod tests;
