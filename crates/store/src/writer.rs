@@ -104,6 +104,8 @@ impl Store {
         let readers = SqlitePoolOptions::new()
             .max_connections(4)
             .min_connections(1)
+            // Calls have limits of their own; a disk that is slow for a moment ends none.
+            .acquire_timeout(std::time::Duration::from_secs(300))
             .connect_with(options.clone().pragma("query_only", "on"))
             .await?;
         let (writer, queue) = mpsc::channel(QUEUE);
