@@ -3,8 +3,8 @@
 //! is one; on Windows: its event log; everywhere a JSON file of bounded size. The agent's own log
 //! has them in any case.
 //!
-//! Details are made of a few kinds of facts only: nothing here can hold a password, a code or a
-//! token.
+//! Details are made of a few kinds of facts only. Types of secrets have no words (`Display`), so
+//! that none gets into them.
 
 mod file;
 #[cfg(target_os = "linux")]

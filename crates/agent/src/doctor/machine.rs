@@ -1,7 +1,7 @@
 //! This machine and the way to the service: enrolment, keys, what stands here, proxy, name,
 //! certificate, clock.
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use reqwest::header::DATE;
 
@@ -184,21 +184,10 @@ fn proxy(
     Some((name, format!("{scheme}://{address}")))
 }
 
-/// Unix seconds of an HTTP date such as `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110, 5.6.7).
+/// Unix seconds of an HTTP date (RFC 9110, 5.6.7).
 fn unix_of_http_date(text: &str) -> Option<i64> {
-    const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    let mut parts = text.split_once(", ")?.1.split([' ', ':']);
-    let mut number = || parts.next()?.parse::<i64>().ok();
-    let day = number()?;
-    let month = parts.next()?;
-    let month = i64::try_from(MONTHS.find(month)?).ok()? / 3 + 1;
-    let mut number = || parts.next()?.parse::<i64>().ok();
-    let (year, hour, minute, second) = (number()?, number()?, number()?, number()?);
-    // Days from the civil calendar: years begin in March, so that leap days come last.
-    let year = if month <= 2 { year - 1 } else { year };
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let days = 365 * year + year / 4 - year / 100 + year / 400 + of_year - 719_468;
-    Some(((days * 24 + hour) * 60 + minute) * 60 + second)
+    let since_epoch = httpdate::parse_http_date(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
+    i64::try_from(since_epoch.as_secs()).ok()
 }
 
 #[cfg(test)]
