@@ -1,5 +1,7 @@
-//! The app in a real window on the embedded directory: what goes well, and what goes wrong on
-//! the way. What happened is asked of the directory.
+//! The app in a real window on the embedded directory: the main job, and what goes wrong on the
+//! way. What happened is asked of the directory.
+
+mod main_job;
 
 use anyhow::Result;
 use tests::{
@@ -12,6 +14,8 @@ use tests::{
 };
 
 const NEW: &str = "Four-green-lanterns-9";
+
+main_job::on!(Organisation::embedded);
 
 #[test]
 fn a_password_that_the_rules_refuse_is_explained_and_the_next_one_taken() {

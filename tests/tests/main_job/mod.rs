@@ -1,0 +1,134 @@
+//! The main job, the same stories for every kind of directory: the real app in a window, the real
+//! service, codes from real mail. What happened is asked of the directory itself.
+//!
+//! [`on`] makes them the tests of a file; what only one kind of directory can say is not here.
+
+use tests::{
+    harness::{
+        organisation::Organisation,
+        people::{ANNA, BEN, CARLA},
+        walk::tell,
+    },
+    lab::service::SignIn,
+};
+
+const NEW: &str = "Four-green-lanterns-9";
+
+/// Makes each of the stories a test on the organisations that `$organisation` begins.
+macro_rules! on {
+    ($organisation:path: $($story:ident)*) => {
+        $(
+            #[test]
+            fn $story() {
+                main_job::$story($organisation);
+            }
+        )*
+    };
+    ($organisation:path) => {
+        main_job::on!($organisation:
+            a_locked_account_is_unlocked_and_the_old_password_binds_again
+            an_unlock_that_does_not_help_goes_on_to_a_new_password
+            a_forgotten_password_is_replaced_and_the_lock_goes_with_it
+            the_first_day_sets_the_first_password_of_an_account_never_used
+            a_mistyped_user_id_is_mended_on_the_page_that_asks_for_the_code
+        );
+    };
+}
+pub(crate) use on;
+
+/// How an organisation with these people begins.
+type Begin = fn(&[tests::harness::people::Person]) -> anyhow::Result<Organisation>;
+
+/// How often the password was written since the account was made, where that is counted.
+fn assert_written(organisation: &mut Organisation, name: &str, times: u32) {
+    if let Ok(domain) = organisation.domain() {
+        assert_eq!(domain.samba.key_version(name).unwrap(), 1 + times, "writes of {name}");
+    }
+}
+
+pub(crate) fn a_locked_account_is_unlocked_and_the_old_password_binds_again(begin: Begin) {
+    let mut organisation = begin(&[ANNA]).unwrap();
+    organisation.lock(&ANNA).unwrap();
+    assert_eq!(organisation.sign_in(&ANNA, ANNA.password).unwrap(), SignIn::Locked);
+
+    tell("unlock", &organisation, |walk| {
+        walk.prove_who_i_am(&ANNA)?;
+        walk.unlock()?;
+        walk.finish()
+    })
+    .unwrap();
+
+    assert_eq!(organisation.sign_in(&ANNA, ANNA.password).unwrap(), SignIn::Accepted);
+    assert_written(&mut organisation, ANNA.name, 0);
+}
+
+pub(crate) fn an_unlock_that_does_not_help_goes_on_to_a_new_password(begin: Begin) {
+    let mut organisation = begin(&[ANNA]).unwrap();
+    organisation.lock(&ANNA).unwrap();
+
+    tell("unlock-then-reset", &organisation, |walk| {
+        walk.prove_who_i_am(&ANNA)?;
+        walk.unlock()?;
+        walk.it_still_does_not_work()?;
+        walk.set_password(NEW, false)?;
+        walk.finish()
+    })
+    .unwrap();
+
+    assert_eq!(organisation.sign_in(&ANNA, NEW).unwrap(), SignIn::Accepted);
+    assert_eq!(organisation.sign_in(&ANNA, ANNA.password).unwrap(), SignIn::Wrong);
+    assert_written(&mut organisation, ANNA.name, 1);
+}
+
+pub(crate) fn a_forgotten_password_is_replaced_and_the_lock_goes_with_it(begin: Begin) {
+    let mut organisation = begin(&[BEN]).unwrap();
+    organisation.lock(&BEN).unwrap();
+
+    tell("reset-of-a-locked-account", &organisation, |walk| {
+        walk.prove_who_i_am(&BEN)?;
+        walk.see("choice-locked-title")?;
+        walk.press("choice-locked-reset")?;
+        walk.set_password(NEW, false)?;
+        walk.finish()
+    })
+    .unwrap();
+
+    assert!(!organisation.is_locked(&BEN).unwrap());
+    assert_eq!(organisation.sign_in(&BEN, NEW).unwrap(), SignIn::Accepted);
+    assert_eq!(organisation.sign_in(&BEN, BEN.password).unwrap(), SignIn::Wrong);
+    assert_written(&mut organisation, BEN.name, 1);
+}
+
+pub(crate) fn the_first_day_sets_the_first_password_of_an_account_never_used(begin: Begin) {
+    let organisation = begin(&[CARLA]).unwrap();
+    assert_eq!(organisation.sign_in(&CARLA, CARLA.password).unwrap(), SignIn::MustChange);
+
+    tell("first-day", &organisation, |walk| {
+        walk.prove_who_i_am(&CARLA)?;
+        walk.see("choice-never-used-title")?;
+        walk.press("choice-reset-first")?;
+        walk.set_password(NEW, true)?;
+        walk.finish()
+    })
+    .unwrap();
+
+    // Nothing is left to change.
+    assert_eq!(organisation.sign_in(&CARLA, NEW).unwrap(), SignIn::Accepted);
+}
+
+pub(crate) fn a_mistyped_user_id_is_mended_on_the_page_that_asks_for_the_code(begin: Begin) {
+    let organisation = begin(&[ANNA]).unwrap();
+    organisation.lock(&ANNA).unwrap();
+    let right = organisation.user_id(&ANNA);
+    let mistyped = right.replacen("anna", "ana", 1);
+
+    tell("mistyped-user-id", &organisation, |walk| {
+        walk.say_who_i_am(&mistyped, false)?;
+        walk.mend_the_user_id(&right)?;
+        walk.enter_the_code(&ANNA)?;
+        walk.unlock()
+    })
+    .unwrap();
+
+    assert_eq!(organisation.sign_in(&ANNA, ANNA.password).unwrap(), SignIn::Accepted);
+}
