@@ -208,7 +208,8 @@ impl Taking<'_> {
             let sighting = Sighting {
                 value: value.as_deref(),
                 self_written: record.self_written.as_ref().map(|own| own.contains(&field)),
-                is_first_reading,
+                // An account that is known already may have been changed since, by itself.
+                is_first_reading: is_first_reading && known.is_none(),
                 never_signed_in: record.never_signed_in,
                 now: self.now,
             };

@@ -242,6 +242,18 @@ async fn what_was_there_before_the_first_sign_in_counts_at_once_and_what_came_al
 }
 
 #[tokio::test]
+async fn an_address_that_comes_while_the_first_run_is_not_whole_yet_is_no_first_one() {
+    let behind = Behind::new().await;
+    let without = AccountRecord { email: None, ..person("anna") };
+    let broken_off = AccountsPage { last: false, ..all(1, vec![without, person("ben")]) };
+    assert_eq!(behind.sends(broken_off).await, PageTaken::In);
+    let own_doing = AccountRecord { self_written: None, ..person("anna") };
+    assert_eq!(behind.sends(all(2, vec![own_doing, person("ben")])).await, PageTaken::In);
+    assert!(!behind.gets_in("anna").await, "came between the two");
+    assert!(behind.gets_in("ben").await);
+}
+
+#[tokio::test]
 async fn a_stranger_cannot_tell_a_held_address_or_an_own_domain_from_nobody() {
     let behind = Behind::with(&["anna", "ben", "own"]).await;
     let lab = &behind.0;
