@@ -206,7 +206,7 @@ impl Address {
     }
 
     /// The last one that counted: this one, or the one before it.
-    fn counted(&self, now: Timestamp) -> Option<String> {
+    pub fn counted(&self, now: Timestamp) -> Option<String> {
         if self.counts(now) { self.value.clone() } else { self.before.clone() }
     }
 }

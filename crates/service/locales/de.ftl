@@ -46,6 +46,9 @@ mail-password-set-warn = Waren Sie das nicht, rufen Sie sofort Ihren Service an.
 mail-address-changed-subject = { $tenant }: Die Adresse für Ihre Codes wurde geändert
 mail-address-changed-lead = Die Adresse, an die Codes für Ihr Konto { $user } gehen, wurde geändert. Die neue gilt nach drei Tagen.
 mail-address-changed-warn = Wissen Sie von dieser Änderung, tun Sie nichts. Wenn nicht, rufen Sie jetzt Ihren Service an.
+mail-number-changed-subject = { $tenant }: Ihre Telefonnummer wurde geändert
+mail-number-changed-lead = Eine Telefonnummer Ihres Kontos { $user } wurde ergänzt oder geändert. Sie gilt nach drei Tagen.
+mail-number-changed-warn = Wissen Sie von dieser Änderung, tun Sie nichts. Wenn nicht, rufen Sie jetzt Ihren Service an.
 mail-help = Hilfe: { $help }
 mail-case = Fallcode: { $case }
 

@@ -46,6 +46,9 @@ mail-password-set-warn = If that was not you, call your service desk at once.
 mail-address-changed-subject = { $tenant }: the address for your codes was changed
 mail-address-changed-lead = The address to which codes for your account { $user } go was changed. The new one counts after three days.
 mail-address-changed-warn = If you know of this change, do nothing. If not, call your service desk now.
+mail-number-changed-subject = { $tenant }: your telephone number was changed
+mail-number-changed-lead = A telephone number of your account { $user } was added or changed. It counts after three days.
+mail-number-changed-warn = If you know of this change, do nothing. If not, call your service desk now.
 mail-help = Help: { $help }
 mail-case = Case code: { $case }
 

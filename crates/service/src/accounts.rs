@@ -237,8 +237,14 @@ impl Taking<'_> {
             return Ok(());
         }
         let case_code = CaseCode::random(&mut *self.service.rng()).as_str().to_owned();
-        // Numbers are told of when a way to tell them is there.
-        let to = to.filter(|_| kind == AddressKind::Email);
+        let (notice, to) = match kind {
+            AddressKind::Email => (MessageKind::AddressChanged, to),
+            // There is no way to tell a number of it; its owner is told by mail.
+            AddressKind::Mobile | AddressKind::Office => {
+                let email = tx.address(account, AddressKind::Email).await?;
+                (MessageKind::NumberChanged, email.and_then(|email| email.counted(self.now)))
+            }
+        };
         let detail = json!({ "address": kind.as_str(), "announced": to.is_some() });
         let event = AuditEvent {
             tenant: self.tenant,
@@ -252,7 +258,7 @@ impl Taking<'_> {
         let name = record.display_name.clone();
         let user_id = record.names.first().cloned().unwrap_or_else(|| name.clone());
         let message = Message {
-            kind: MessageKind::AddressChanged,
+            kind: notice,
             to: Some(Recipient { address, name }),
             code: None,
             minutes: 0,

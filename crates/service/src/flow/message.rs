@@ -25,6 +25,8 @@ pub enum MessageKind {
     PasswordSet,
     /// The address that codes go to was changed; this is the one before.
     AddressChanged,
+    /// A telephone number that codes go to was changed.
+    NumberChanged,
 }
 
 /// Whom it is for.
@@ -123,7 +125,8 @@ async fn put(
         MessageKind::CannotRecover
         | MessageKind::Unlocked
         | MessageKind::PasswordSet
-        | MessageKind::AddressChanged => NOTICE,
+        | MessageKind::AddressChanged
+        | MessageKind::NumberChanged => NOTICE,
     };
     let give_up_at = now.plus(of_use);
     let message = NewMessage { tenant, recovery, kind: "mail", payload, give_up_at };

@@ -56,6 +56,7 @@ pub fn write(
         MessageKind::Unlocked => "unlocked",
         MessageKind::PasswordSet => "password-set",
         MessageKind::AddressChanged => "address-changed",
+        MessageKind::NumberChanged => "number-changed",
     };
     let minutes = message.minutes.to_string();
     let name = message.to.as_ref().map(|to| to.name.as_str()).unwrap_or_default();
@@ -182,6 +183,7 @@ mod tests {
                 MessageKind::Unlocked,
                 MessageKind::PasswordSet,
                 MessageKind::AddressChanged,
+                MessageKind::NumberChanged,
             ] {
                 let letter = letter(kind, language);
                 all.push_str(&format!(

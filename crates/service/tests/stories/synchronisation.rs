@@ -212,6 +212,27 @@ async fn a_changed_address_waits_three_days_and_the_one_before_is_told() {
 }
 
 #[tokio::test]
+async fn a_number_that_is_added_or_changed_is_told_by_mail_to_the_address_that_counts() {
+    let behind = Behind::with(&["anna", "ben"]).await;
+    let with = |number| AccountRecord { mobile: Phone::parse(number), ..person("anna") };
+    behind.sends(changes(2, 1, vec![with("+49 170 1234567")])).await;
+    // Whoever changes both is not told in the place of the owner.
+    let both = AccountRecord {
+        email: Some("thief@evil.example".to_owned()),
+        ..with("+49 170 7654321")
+    };
+    behind.0.forward(Span::hours(80));
+    behind.sends(changes(3, 2, vec![both])).await;
+    let messages = behind.0.messages().await;
+    let told = |message: &&regain_service::flow::Message| {
+        message.kind == MessageKind::NumberChanged
+            && message.to.as_ref().is_some_and(|to| to.address == "anna@mail.example")
+    };
+    assert_eq!(messages.iter().filter(told).count(), 2);
+    assert_eq!(messages.len(), 3, "and the address once");
+}
+
+#[tokio::test]
 async fn a_detour_does_not_shorten_the_wait_and_the_way_back_needs_none() {
     let behind = Behind::with(&["anna", "ben"]).await;
     let none = |name| AccountRecord { email: None, ..person(name) };
