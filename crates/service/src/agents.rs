@@ -5,6 +5,7 @@
 //! Long: a link and what each report of it means are read together.
 
 pub(crate) mod pipe;
+mod places;
 mod wire;
 
 use std::{
@@ -36,8 +37,8 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval_at},
 };
 
-pub(crate) use self::wire::Wire;
 use self::{pipe::Pipes, wire::Came};
+pub(crate) use self::{places::Places, wire::Wire};
 use crate::{
     accounts::{self, PageTaken},
     audit::Event,

@@ -13,15 +13,19 @@ use tokio::sync::{Notify, Semaphore, broadcast};
 use uuid::Uuid;
 
 use crate::{
-    agents::AgentLinks, clock::Clock, config::Config, keys::Keys, locale::Locales, notify::Mail,
+    agents::{AgentLinks, Places},
+    clock::Clock,
+    config::Config,
+    keys::Keys,
+    locale::Locales,
+    notify::Mail,
     tenants::Tenants,
 };
 
 /// Most password hashes computed at once (catalogue KEY-03).
 const HASHERS: usize = 2;
-/// Most agent links that have not proved themselves yet, and most reads that wait for a change:
-/// whoever opens more gets "unavailable" instead of our memory (catalogue NET-09).
-const UNPROVED_LINKS: usize = 64;
+/// Most reads that wait for a change: whoever opens more gets "unavailable" instead of our memory
+/// (catalogue NET-09).
 const WAITING_READS: usize = 10_000;
 
 /// The running service. Handlers, jobs and tests share it behind an [`Arc`].
@@ -47,10 +51,10 @@ pub struct Service {
     /// Bounds the hashing of passwords.
     pub hashers: Semaphore,
     /// Bounds the agent links that have not proved themselves yet.
-    pub unproved_links: Arc<Semaphore>,
+    pub(crate) unproved_links: Arc<Places>,
     /// The same for links over plain requests, of which a stranger can open many without
     /// holding a connection for each.
-    pub unproved_pipes: Arc<Semaphore>,
+    pub(crate) unproved_pipes: Arc<Places>,
     /// Bounds the reads that wait for a change.
     pub waiting_reads: Semaphore,
     /// Work that runs in this process already, so that it is not started twice.
@@ -82,8 +86,8 @@ impl Service {
             changes: broadcast::Sender::new(1024),
             outbox_filled: Notify::new(),
             hashers: Semaphore::new(HASHERS),
-            unproved_links: Arc::new(Semaphore::new(UNPROVED_LINKS)),
-            unproved_pipes: Arc::new(Semaphore::new(UNPROVED_LINKS)),
+            unproved_links: Arc::default(),
+            unproved_pipes: Arc::default(),
             waiting_reads: Semaphore::new(WAITING_READS),
             under_way: Mutex::default(),
             clock,

@@ -17,11 +17,11 @@ use protocol::{
 use rand::Rng as _;
 use sha2::{Digest as _, Sha256};
 use tokio::{
-    sync::{Notify, OwnedSemaphorePermit, mpsc},
+    sync::{Notify, mpsc},
     time::{Instant, timeout, timeout_at},
 };
 
-use super::{Came, LinkEnd};
+use super::{Came, LinkEnd, places::Place};
 use crate::{flow::Refused, service::Service};
 
 /// Texts that wait for the service, and for the agent to acknowledge them.
@@ -71,11 +71,11 @@ pub(crate) struct ServiceEnd {
     id: [u8; PIPE_BYTES],
     pipe: Arc<Pipe>,
     incoming: mpsc::Receiver<Up>,
-    place: Option<OwnedSemaphorePermit>,
+    place: Option<Place>,
 }
 
 /// Opens a pipe. `place` is one of the few for links that have not proved themselves.
-pub(crate) fn open(service: &Arc<Service>, place: OwnedSemaphorePermit) -> (Bytes, ServiceEnd) {
+pub(crate) fn open(service: &Arc<Service>, place: Place) -> (Bytes, ServiceEnd) {
     let mut id = [0; PIPE_BYTES];
     service.rng().fill_bytes(&mut id);
     let (up, incoming) = mpsc::channel(WAITING);

@@ -4,9 +4,8 @@
 use std::time::Duration;
 
 use axum::extract::ws::{Message, WebSocket};
-use tokio::sync::OwnedSemaphorePermit;
 
-use super::{LinkEnd, pipe::ServiceEnd};
+use super::{LinkEnd, pipe::ServiceEnd, places::Place};
 
 /// A wire that takes no text for so long is as good as gone.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -14,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The two ways to carry texts.
 pub(crate) enum Wire {
     /// A WebSocket, and one of the few places for links that have not proved themselves.
-    Socket(Box<WebSocket>, Option<OwnedSemaphorePermit>),
+    Socket(Box<WebSocket>, Option<Place>),
     /// A pipe; it keeps its place by itself.
     Pipe(ServiceEnd),
 }

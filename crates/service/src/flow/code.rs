@@ -204,7 +204,7 @@ fn source_key(service: &Service, row: &RecoveryRow, limit: Limit, source: IpAddr
 }
 
 /// An IPv4 address, or the /64 of an IPv6 one (catalogue TEL-03).
-pub(super) fn source_block(source: IpAddr) -> Vec<u8> {
+pub(crate) fn source_block(source: IpAddr) -> Vec<u8> {
     match source.to_canonical() {
         IpAddr::V4(v4) => v4.octets().to_vec(),
         IpAddr::V6(v6) => v6.octets()[..8].to_vec(),

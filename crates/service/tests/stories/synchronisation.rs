@@ -217,10 +217,8 @@ async fn a_number_that_is_added_or_changed_is_told_by_mail_to_the_address_that_c
     let with = |number| AccountRecord { mobile: Phone::parse(number), ..person("anna") };
     behind.sends(changes(2, 1, vec![with("+49 170 1234567")])).await;
     // Whoever changes both is not told in the place of the owner.
-    let both = AccountRecord {
-        email: Some("thief@evil.example".to_owned()),
-        ..with("+49 170 7654321")
-    };
+    let both =
+        AccountRecord { email: Some("thief@evil.example".to_owned()), ..with("+49 170 7654321") };
     behind.0.forward(Span::hours(80));
     behind.sends(changes(3, 2, vec![both])).await;
     let messages = behind.0.messages().await;

@@ -12,7 +12,7 @@ use axum::{
 use crate::{
     agents::{self, Wire},
     flow::Refused,
-    http::extract::OfTenant,
+    http::extract::{OfTenant, Source},
     service::Service,
 };
 
@@ -27,10 +27,10 @@ pub(in crate::http) fn route() -> Router<Arc<Service>> {
 async fn upgrade(
     State(service): State<Arc<Service>>,
     _: OfTenant,
+    Source(source): Source,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, Refused> {
-    let place = Arc::clone(&service.unproved_links).try_acquire_owned();
-    let place = place.map_err(|_| Refused::busy())?;
+    let place = service.unproved_links.take(source).ok_or_else(Refused::busy)?;
     Ok(upgrade
         .protocols([PROTOCOL])
         .max_frame_size(protocol::agent::MAX_FRAME)

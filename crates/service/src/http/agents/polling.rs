@@ -18,7 +18,10 @@ use protocol::{agent::MAX_FRAME, polling::Opened};
 use crate::{
     agents::{self, Wire, pipe},
     flow::Refused,
-    http::{Answer, extract::OfTenant},
+    http::{
+        Answer,
+        extract::{OfTenant, Source},
+    },
     service::Service,
 };
 
@@ -36,9 +39,13 @@ pub(in crate::http) fn route() -> Router<Arc<Service>> {
 
 /// Opens a pipe. Like a WebSocket it takes one of a few places for links that have not proved
 /// themselves; places of its own, so that they cannot be used up for WebSockets.
-async fn open(State(service): State<Arc<Service>>, _: OfTenant) -> Result<Answer<Opened>, Refused> {
-    let place = Arc::clone(&service.unproved_pipes).try_acquire_owned();
-    let (pipe, end) = pipe::open(&service, place.map_err(|_| Refused::busy())?);
+async fn open(
+    State(service): State<Arc<Service>>,
+    _: OfTenant,
+    Source(source): Source,
+) -> Result<Answer<Opened>, Refused> {
+    let place = service.unproved_pipes.take(source).ok_or_else(Refused::busy)?;
+    let (pipe, end) = pipe::open(&service, place);
     tokio::spawn(agents::serve(Arc::clone(&service), Wire::Pipe(end)));
     Ok(Answer(StatusCode::CREATED, Opened { pipe }))
 }
