@@ -7,6 +7,7 @@ mod bench;
 mod children;
 mod codegen;
 mod demo;
+mod dist;
 mod licences;
 mod notices;
 mod packages;
@@ -41,6 +42,7 @@ cargo xtask COMMAND
   bench [--only PART]        what it costs, against the budgets; PART: app, sizes, wire, writeback,
                              sync, recoveries
   soak [--kills N]           1,000 real kills on a Samba domain; writes docs/soak.md
+  dist                       the Debian packages of service and agent
   windows                    the programs for Windows, built here
   setup                      install what demo and test need, and build the pages
   codegen [--check]          the API description and what the pages make of it
@@ -111,6 +113,7 @@ impl Command {
             Some("demo") => demo::run(&setup, watch, self.ad, self.headless),
             Some("test") => test::run(&setup, self.quick),
             Some("bench") => bench::run(&setup, self.only.as_deref()),
+            Some("dist") => dist::run(&setup),
             Some("windows") => windows::run(&setup),
             Some("soak") => soak::run(&setup, self.kills.as_deref()),
             Some("codegen") => codegen::run(children, self.check),

@@ -38,6 +38,11 @@ impl Needs {
         Self { packages: lists.concat(), npm: vec!["ui", "tests/ui"] }
     }
 
+    /// What the packages of service and agent need.
+    pub(crate) fn dist() -> Self {
+        Self { packages: Vec::new(), npm: vec!["ui"] }
+    }
+
     /// What building for Windows needs.
     pub(crate) fn windows() -> Self {
         Self { packages: packages::WINDOWS.to_vec(), npm: vec!["ui"] }

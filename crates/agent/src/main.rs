@@ -156,10 +156,14 @@ enum Switch {
     Status,
 }
 
+/// Where the settings are unless another place is named.
+const CONFIGURATION: &str =
+    if cfg!(windows) { r"C:\ProgramData\Regain\agent.toml" } else { "/etc/regain/agent.toml" };
+
 #[derive(Args)]
 struct Common {
     /// The configuration file; agent.example.toml explains every key.
-    #[arg(long, env = "REGAIN_AGENT_CONFIG", value_name = "FILE")]
+    #[arg(long, env = "REGAIN_AGENT_CONFIG", value_name = "FILE", default_value = CONFIGURATION)]
     config: PathBuf,
     /// Set one key over file and environment, such as --set agent.name=dc2. Repeatable.
     #[arg(long = "set", value_name = "KEY=VALUE")]

@@ -89,6 +89,10 @@ fn listening(config: &Config) -> Result<String, String> {
         Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
             Ok(format!("{listen} is in use (by a running service, if one runs)"))
         }
+        // Ports below 1024 are for whom the system lets: the unit, not a person with its name.
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            Ok(format!("{listen} was not tried: only the unit of systemd may listen there"))
+        }
         Err(error) => Err(format!("`http.listen` {listen}: {error}")),
     }
 }

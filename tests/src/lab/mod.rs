@@ -10,6 +10,7 @@ pub mod browser;
 pub mod display;
 pub mod http;
 pub mod ldap;
+pub mod machine;
 pub mod process;
 pub mod run_folder;
 pub mod samba;
