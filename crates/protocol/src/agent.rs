@@ -475,6 +475,14 @@ pub enum ChangeAct {
         /// Unix time in seconds that the seal is bound to.
         expires_at: i64,
     },
+    /// Change the password with the present one. Only ordered of an account whose status says
+    /// [`takes_changes`](crate::directory::AccountStatus::takes_changes).
+    Change {
+        /// The present and the new one together, sealed for the agents of this directory.
+        sealed: SealedPassword,
+        /// Unix time in seconds that the seal is bound to.
+        expires_at: i64,
+    },
 }
 
 /// How an agent is, for the administrator of the service.

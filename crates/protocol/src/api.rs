@@ -94,6 +94,7 @@ impl Draws {
             "checking",
             "choice",
             "new-password",
+            "change-password",
             "working",
             "done",
             "not-done",
@@ -150,7 +151,8 @@ pub struct ChooseAct {
 #[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SetPassword {
-    /// Sealed for the list and binding of the view.
+    /// Sealed for the list and binding of the view: a new password, or at `change-password` the
+    /// present one and a new one together.
     pub sealed: SealedPassword,
 }
 
@@ -271,6 +273,18 @@ pub enum Stage {
         /// Why the last one was refused.
         refused: Option<PasswordRefusal>,
     },
+    /// Type the present password and a new one, and seal both together.
+    ChangePassword {
+        /// The rules to tick.
+        rules: PasswordRules,
+        /// What to bind the seal to.
+        binding: Binding,
+        /// For whom to seal.
+        recipients: RecipientList,
+        /// Why the last ones were refused: the present one is another (`old-password`), or the
+        /// new one is not taken (`password`).
+        refused: Option<NotDone>,
+    },
     /// The directory is being changed.
     Working {
         /// How.
@@ -347,6 +361,8 @@ pub enum Act {
     Unlock,
     /// Set a new password (which clears the lock and must-change too).
     Reset,
+    /// Set a new password with the present one, which keeps what that one protects.
+    Change,
 }
 
 /// What the directory says is wrong, told only after the last gate.

@@ -124,6 +124,13 @@ pub struct AccountStatus {
     /// When the directory locks the account, as far as that could be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lockout: Option<LockoutRules>,
+    /// A password can be changed with the present one.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub takes_changes: bool,
+    /// How many wrong passwords the account still takes before it is locked, as far as that could
+    /// be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wrong_tries_left: Option<u16>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
@@ -150,6 +157,8 @@ impl Default for AccountStatus {
             reset_obeys_age_and_history: false,
             replicates_later: false,
             lockout: None,
+            takes_changes: false,
+            wrong_tries_left: None,
         }
     }
 }

@@ -31,9 +31,13 @@ type Aead256 = hpke::aead::AesGcm256;
 
 /// HPKE's `info`: what these keys are used for, and nothing else.
 const INFO: &[u8] = b"regain sealed password 1";
+/// The same for a change, so that neither is ever opened as the other.
+const CHANGE_INFO: &[u8] = b"regain sealed change 1";
 /// Every plaintext is padded to this many bytes behind two bytes of length: HPKE does not hide
-/// lengths (catalogue WB-04).
+/// lengths (catalogue WB-04). A change is two of them.
 const PADDED: usize = 1024;
+/// One password in a plaintext.
+const FRAMED: usize = 2 + PADDED;
 
 /// What a sealed password is good for. Any difference and it does not open.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -62,7 +66,7 @@ impl Binding {
     }
 }
 
-/// A sealed password on its way.
+/// A sealed password on its way; for a change the present and the new one in one ciphertext.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SealedPassword {
@@ -116,19 +120,48 @@ impl SealedPassword {
         recipients: &RecipientList,
         rng: &mut (impl CryptoRng + ?Sized),
     ) -> Result<Self, SealError> {
+        let mut plain = Zeroizing::new([0; FRAMED]);
+        frame(password, plain.as_mut());
+        Self::seal_bytes(plain.as_ref(), INFO, binding, recipients, rng)
+    }
+
+    /// Seals the present and the new password of a change together.
+    ///
+    /// # Errors
+    /// [`SealError::BadRecipients`].
+    pub fn seal_change(
+        present: &NewPassword,
+        new: &NewPassword,
+        binding: &Binding,
+        recipients: &RecipientList,
+        rng: &mut (impl CryptoRng + ?Sized),
+    ) -> Result<Self, SealError> {
+        let mut plain = Zeroizing::new([0; 2 * FRAMED]);
+        let (first, second) = plain.split_at_mut(FRAMED);
+        frame(present, first);
+        frame(new, second);
+        Self::seal_bytes(plain.as_ref(), CHANGE_INFO, binding, recipients, rng)
+    }
+
+    fn seal_bytes(
+        plain: &[u8],
+        info: &[u8],
+        binding: &Binding,
+        recipients: &RecipientList,
+        rng: &mut (impl CryptoRng + ?Sized),
+    ) -> Result<Self, SealError> {
         if recipients.keys.is_empty() || recipients.keys.len() > Self::MAX_RECIPIENTS {
             return Err(SealError::BadRecipients);
         }
         let mut content_key = Zeroizing::new([0_u8; 32]);
         rng.fill_bytes(content_key.as_mut());
         let bound = binding.bytes(recipients.epoch);
-        let plain = padded(password);
         let ciphertext = content_cipher(&content_key)
-            .encrypt(&Default::default(), Payload { msg: plain.as_ref(), aad: &bound })
+            .encrypt(&Default::default(), Payload { msg: plain, aad: &bound })
             .map_err(|_| SealError::BadRecipients)?;
         let mut keys = Vec::with_capacity(recipients.keys.len());
         for recipient in &recipients.keys {
-            let (enc, wrapped) = wrap(recipient, INFO, &*content_key, &bound, rng)?;
+            let (enc, wrapped) = wrap(recipient, info, &*content_key, &bound, rng)?;
             keys.push(WrappedKey {
                 key: recipient.id,
                 enc: Bytes(enc.to_bytes().to_vec()),
@@ -143,19 +176,42 @@ impl SealedPassword {
     /// # Errors
     /// Any difference in version, binding, size or bytes is one of [`SealError`].
     pub fn open(&self, binding: &Binding, key: &OpeningKey) -> Result<NewPassword, SealError> {
+        let plain = self.open_bytes(INFO, binding, key)?;
+        unframe(&plain)
+    }
+
+    /// Opens the present and the new password of a change, in this order.
+    ///
+    /// # Errors
+    /// As [`SealedPassword::open`].
+    pub fn open_change(
+        &self,
+        binding: &Binding,
+        key: &OpeningKey,
+    ) -> Result<(NewPassword, NewPassword), SealError> {
+        let plain = self.open_bytes(CHANGE_INFO, binding, key)?;
+        let (present, new) = plain.split_at_checked(FRAMED).ok_or(SealError::DoesNotOpen)?;
+        Ok((unframe(present)?, unframe(new)?))
+    }
+
+    fn open_bytes(
+        &self,
+        info: &[u8],
+        binding: &Binding,
+        key: &OpeningKey,
+    ) -> Result<Zeroizing<Vec<u8>>, SealError> {
         if self.version != VERSION || self.keys.len() > Self::MAX_RECIPIENTS {
             return Err(SealError::DoesNotOpen);
         }
         let wrapped = self.keys.iter().find(|w| w.key == key.id).ok_or(SealError::NotForThisKey)?;
         let bound = binding.bytes(self.epoch);
-        let opened = open(key, INFO, &wrapped.enc, &wrapped.wrapped, &bound)?;
+        let opened = open(key, info, &wrapped.enc, &wrapped.wrapped, &bound)?;
         let content_key: Zeroizing<[u8; 32]> =
             Zeroizing::new(opened.as_slice().try_into().map_err(|_| SealError::DoesNotOpen)?);
-        let plain = content_cipher(&content_key)
+        content_cipher(&content_key)
             .decrypt(&Default::default(), Payload { msg: &self.ciphertext.0, aad: &bound })
             .map(Zeroizing::new)
-            .map_err(|_| SealError::DoesNotOpen)?;
-        unpadded(&plain)
+            .map_err(|_| SealError::DoesNotOpen)
     }
 }
 
@@ -207,16 +263,15 @@ pub(crate) fn open(
     .map_err(|_| SealError::DoesNotOpen)
 }
 
-fn padded(password: &NewPassword) -> Zeroizing<[u8; PADDED + 2]> {
+/// Writes a password into its [`FRAMED`] bytes: length, text, zeros.
+fn frame(password: &NewPassword, into: &mut [u8]) {
     let text = password.expose().as_bytes();
-    let mut plain = Zeroizing::new([0; PADDED + 2]);
     let length = u16::try_from(text.len()).unwrap_or(u16::MAX);
-    plain[..2].copy_from_slice(&length.to_be_bytes());
-    plain[2..2 + text.len()].copy_from_slice(text);
-    plain
+    into[..2].copy_from_slice(&length.to_be_bytes());
+    into[2..2 + text.len()].copy_from_slice(text);
 }
 
-fn unpadded(plain: &[u8]) -> Result<NewPassword, SealError> {
+fn unframe(plain: &[u8]) -> Result<NewPassword, SealError> {
     let (length, rest) = plain.split_at_checked(2).ok_or(SealError::DoesNotOpen)?;
     let length = usize::from(u16::from_be_bytes([length[0], length[1]]));
     let text = rest.get(..length).ok_or(SealError::DoesNotOpen)?;
@@ -436,6 +491,29 @@ mod tests {
         let resigned =
             RecipientList::sign(list.directory, list.epoch, 1_000, list.keys.clone(), &other);
         assert_ne!(resigned.fingerprint(), list.fingerprint());
+    }
+
+    #[test]
+    fn a_change_opens_as_both_passwords_and_never_as_one() {
+        let (key, list, _) = lab();
+        let password = |text: &str| NewPassword::parse(text.to_owned()).unwrap();
+        let seal_both = |present: &str, new: &str| {
+            let (present, new) = (password(present), password(new));
+            let mut rng = StdRng::seed_from_u64(1);
+            SealedPassword::seal_change(&present, &new, &binding(), &list, &mut rng).unwrap()
+        };
+        let sealed = seal_both("What I had 1", "Correct horse 7");
+        let (present, new) = sealed.open_change(&binding(), &key).unwrap();
+        assert_eq!((present.expose(), new.expose()), ("What I had 1", "Correct horse 7"));
+        let other = Binding { operation: OperationId(Uuid::from_u128(9)), ..binding() };
+        assert_eq!(sealed.open_change(&other, &key).err(), Some(SealError::DoesNotOpen));
+        // An order that says "set" or "change" of what was typed for the other one does nothing.
+        assert_eq!(sealed.open(&binding(), &key).err(), Some(SealError::DoesNotOpen));
+        let (single, _) = seal("Correct horse 7");
+        assert_eq!(single.open_change(&binding(), &key).err(), Some(SealError::DoesNotOpen));
+        let longest = "ä".repeat(256);
+        let size = |sealed: &SealedPassword| sealed.ciphertext.0.len();
+        assert_eq!(size(&sealed), size(&seal_both(&longest, "x")), "lengths do not show");
     }
 
     proptest::proptest! {

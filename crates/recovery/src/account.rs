@@ -26,6 +26,12 @@ pub struct AccountState {
     pub smart_card_only: bool,
     /// The password is so new that the directory refuses another one, from us too.
     pub too_new: bool,
+    /// The directory can change a password with the present one.
+    pub takes_changes: bool,
+    /// The password is so new that the directory refuses a change by the person.
+    pub too_new_to_change: bool,
+    /// How many wrong passwords the account still takes before it is locked, where that is known.
+    pub wrong_tries_left: Option<u16>,
 }
 
 /// The one thing a person is told.
@@ -86,19 +92,29 @@ impl AccountState {
             Finding::NothingWrong
         }
     }
+
+    /// Whether a change with the present password can work, and a wrong one does no harm: who
+    /// mistypes it must not find the account locked by us.
+    pub fn is_changeable(self) -> bool {
+        self.takes_changes
+            && !self.too_new_to_change
+            && !self.locked
+            && self.wrong_tries_left.is_none_or(|left| left > 1)
+    }
 }
 
 impl Finding {
-    /// What is offered, what loses least first.
+    /// What is offered, what loses least first. (A change only where the account is changeable,
+    /// which the session knows.)
     pub fn acts(self, policy: &Policy) -> &'static [Act] {
         match self {
             Self::Locked if policy.unlock => &[Act::Unlock, Act::Reset],
             Self::LockedUnlockOnly if policy.unlock => &[Act::Unlock],
-            Self::Locked
-            | Self::NothingWrong
-            | Self::PasswordExpired
-            | Self::MustChange
-            | Self::NeverUsed => &[Act::Reset],
+            // A change keeps what the password protects.
+            Self::NothingWrong | Self::PasswordExpired | Self::MustChange => {
+                &[Act::Change, Act::Reset]
+            }
+            Self::Locked | Self::NeverUsed => &[Act::Reset],
             Self::LockedUnlockOnly
             | Self::Disabled
             | Self::AccountExpired
@@ -142,10 +158,25 @@ mod tests {
     }
 
     #[test]
+    fn a_change_is_possible_only_where_it_can_work_and_one_mistake_locks_nobody_out() {
+        let able = AccountState { takes_changes: true, ..AccountState::default() };
+        assert!(able.is_changeable() && !AccountState::default().is_changeable());
+        let with = |left| AccountState { wrong_tries_left: Some(left), ..able };
+        assert!(with(2).is_changeable() && !with(1).is_changeable() && !with(0).is_changeable());
+        assert!(!AccountState { too_new_to_change: true, ..able }.is_changeable());
+        assert!(!AccountState { locked: true, ..able }.is_changeable());
+        let policy = Policy::default();
+        for finding in [Finding::PasswordExpired, Finding::MustChange] {
+            assert_eq!(finding.acts(&policy), [Act::Change, Act::Reset]);
+        }
+        assert_eq!(Finding::NeverUsed.acts(&policy), [Act::Reset]);
+    }
+
+    #[test]
     fn unlock_is_offered_only_where_it_can_help_and_policy_allows_it() {
         let policy = Policy::default();
         assert_eq!(Finding::Locked.acts(&policy), [Act::Unlock, Act::Reset]);
-        assert_eq!(Finding::NothingWrong.acts(&policy), [Act::Reset]);
+        assert_eq!(Finding::NothingWrong.acts(&policy), [Act::Change, Act::Reset]);
         let reset_only = Policy { unlock: false, ..policy };
         assert_eq!(Finding::Locked.acts(&reset_only), [Act::Reset]);
     }

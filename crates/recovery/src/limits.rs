@@ -72,7 +72,12 @@ impl Limits {
     /// directory.
     pub const PASSWORD: Limit =
         Limit { name: "password", window: Span::hours(1), most: 10, shut: Span::hours(1) };
-    /// Resets of one account (catalogue THR-04).
+    /// Wrong present passwords typed for a change, of one account in whatever lane: fewer than any
+    /// sensible lock-out threshold, since each also counts there, and too few to guess with by
+    /// whoever passed the gates and wants to learn the password.
+    pub const PRESENT_PASSWORD: Limit =
+        Limit { name: "present-password", window: Span::hours(24), most: 2, shut: Span::hours(24) };
+    /// New passwords of one account, by reset or change (catalogue THR-04).
     pub const RESET: Limit =
         Limit { name: "reset", window: Span::hours(24), most: 5, shut: Span::hours(24) };
     /// Unlocks of one account, counted apart so that they cannot feed password spraying.

@@ -21,6 +21,8 @@ pub enum Act {
     Unlock,
     /// Set a new password; clears the lock and must-change with it.
     Reset,
+    /// Set a new password with the present one, which keeps what that one protects.
+    Change,
 }
 
 /// A passed gate.
@@ -80,6 +82,11 @@ pub enum Stage {
     /// Type a new password.
     NewPassword {
         /// Whether the last one was refused (why is the operation's).
+        refused: bool,
+    },
+    /// Type the present password and a new one.
+    ChangePassword {
+        /// Whether the last ones were refused (why is the operation's).
         refused: bool,
     },
     /// The directory is changed.
@@ -145,6 +152,10 @@ pub enum OutcomeKind {
 pub enum ActFailure {
     /// The directory did not take this password: another one may do.
     PasswordRefused,
+    /// The present password, typed for a change, is another: one more try.
+    PresentPasswordWrong,
+    /// A change is of no use any more; a reset may be.
+    NoMoreChanges,
     /// Anything else.
     Other,
 }
@@ -193,6 +204,9 @@ pub struct Session {
     pub finding: Option<Finding>,
     /// Whether an unlock was done in it.
     pub unlocked: bool,
+    /// Whether a change with the present password can still help.
+    #[serde(default)]
+    pub changeable: bool,
     /// The stages that this person's client can draw; what leads to another is not offered.
     #[serde(default = "every_stage")]
     pub drawn: Vec<StageName>,
@@ -216,6 +230,7 @@ impl Session {
             passed: Vec::new(),
             finding: None,
             unlocked: false,
+            changeable: false,
             drawn: every_stage(),
             changes: 0,
             stage: Stage::ChooseMethod,
@@ -337,13 +352,20 @@ impl Session {
         self.passed.retain(|pass| pass.address_version == address_version);
     }
 
-    /// The directory told its truth, or could not be asked.
+    /// The directory told its truth, or could not be asked; `changeable` is whether a change with
+    /// the present password can work.
     ///
     /// # Errors
     /// [`Refusal::WrongStage`] when nobody asked.
-    pub fn checked(&mut self, finding: Finding, now: Timestamp) -> Result<(), Refusal> {
+    pub fn checked(
+        &mut self,
+        finding: Finding,
+        changeable: bool,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
         self.to(Trigger::Event(Event::Checked), Stage::Choice)?;
         self.finding = Some(finding);
+        self.changeable = changeable;
         self.seen_at = now;
         Ok(())
     }
@@ -361,18 +383,21 @@ impl Session {
         let next = match act {
             Act::Unlock => Stage::Working { act, since: now },
             Act::Reset => Stage::NewPassword { refused: false },
+            Act::Change => Stage::ChangePassword { refused: false },
         };
         self.go_on(Call::ChooseAct, next, policy, now)
     }
 
-    /// A sealed password was handed over. `policy` is the one in force now.
+    /// A sealed password was handed over, or both for a change. `policy` is the one in force now.
     ///
     /// # Errors
     /// See [`Session::admit`].
     pub fn set_password(&mut self, policy: &Policy, now: Timestamp) -> Result<(), Refusal> {
         self.admit(Call::SetPassword)?;
         self.seen_at = now;
-        let next = Stage::Working { act: Act::Reset, since: now };
+        let act =
+            if self.name() == StageName::ChangePassword { Act::Change } else { Act::Reset };
+        let next = Stage::Working { act, since: now };
         self.go_on(Call::SetPassword, next, policy, now)
     }
 
@@ -404,14 +429,20 @@ impl Session {
         };
         let next = match outcome {
             OutcomeKind::Done => Stage::Done { act },
+            OutcomeKind::Failed(
+                ActFailure::PasswordRefused | ActFailure::PresentPasswordWrong,
+            ) if act == Act::Change => Stage::ChangePassword { refused: true },
             OutcomeKind::Failed(ActFailure::PasswordRefused) => {
                 Stage::NewPassword { refused: true }
             }
-            OutcomeKind::Failed(ActFailure::Other) => Stage::NotDone { act },
+            OutcomeKind::Failed(
+                ActFailure::Other | ActFailure::PresentPasswordWrong | ActFailure::NoMoreChanges,
+            ) => Stage::NotDone { act },
             OutcomeKind::NotKnown => Stage::NotKnown { act },
         };
         self.to(Trigger::Event(Event::Outcome), next)?;
         self.unlocked |= outcome == OutcomeKind::Done;
+        self.changeable &= outcome != OutcomeKind::Failed(ActFailure::NoMoreChanges);
         self.seen_at = now;
         Ok(())
     }
@@ -425,7 +456,7 @@ impl Session {
         self.seen_at = now;
         let to = match (self.name(), self.unlocked) {
             (StageName::NewPassword, true) => Stage::Done { act: Act::Unlock },
-            (StageName::NewPassword, false) => Stage::Choice,
+            (StageName::NewPassword, false) | (StageName::ChangePassword, _) => Stage::Choice,
             (StageName::Choice, _) => Stage::Checking { since: now },
             _ => Stage::ChooseMethod,
         };
@@ -473,6 +504,7 @@ impl Session {
         let drawn = |act: &Act| match act {
             Act::Unlock => true,
             Act::Reset => self.drawn.contains(&StageName::NewPassword),
+            Act::Change => self.changeable && self.drawn.contains(&StageName::ChangePassword),
         };
         match &self.stage {
             Stage::Choice | Stage::NotDone { .. } => finding
@@ -484,11 +516,12 @@ impl Session {
                 .collect(),
             Stage::Done { act: Act::Unlock } if finding == Finding::LockedUnlockOnly => Vec::new(),
             Stage::Done { act: Act::Unlock } => [Act::Reset].into_iter().filter(drawn).collect(),
-            Stage::Done { act: Act::Reset }
+            Stage::Done { act: Act::Reset | Act::Change }
             | Stage::ChooseMethod
             | Stage::EnterCode { .. }
             | Stage::Checking { .. }
             | Stage::NewPassword { .. }
+            | Stage::ChangePassword { .. }
             | Stage::Working { .. }
             | Stage::NotKnown { .. }
             | Stage::Ended { .. } => Vec::new(),
@@ -506,6 +539,7 @@ impl Session {
             Stage::ChooseMethod
             | Stage::Choice
             | Stage::NewPassword { .. }
+            | Stage::ChangePassword { .. }
             | Stage::Done { .. }
             | Stage::NotDone { .. }
             | Stage::NotKnown { .. } => Some(self.seen_at.plus(Times::IDLE)),
@@ -521,6 +555,7 @@ impl Session {
             Stage::ChooseMethod
             | Stage::Choice
             | Stage::NewPassword { .. }
+            | Stage::ChangePassword { .. }
             | Stage::Done { .. }
             | Stage::NotDone { .. }
             | Stage::NotKnown { .. }
@@ -536,6 +571,7 @@ impl Session {
             Stage::Checking { .. } => StageName::Checking,
             Stage::Choice => StageName::Choice,
             Stage::NewPassword { .. } => StageName::NewPassword,
+            Stage::ChangePassword { .. } => StageName::ChangePassword,
             Stage::Working { .. } => StageName::Working,
             Stage::Done { .. } => StageName::Done,
             Stage::NotDone { .. } => StageName::NotDone,

@@ -17,6 +17,8 @@ pub enum StageName {
     Choice,
     /// Type a new password.
     NewPassword,
+    /// Type the present password and a new one.
+    ChangePassword,
     /// The directory is changed.
     Working,
     /// Changed.
@@ -31,12 +33,13 @@ pub enum StageName {
 
 impl StageName {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::ChooseMethod,
         Self::EnterCode,
         Self::Checking,
         Self::Choice,
         Self::NewPassword,
+        Self::ChangePassword,
         Self::Working,
         Self::Done,
         Self::NotDone,
@@ -55,9 +58,9 @@ pub enum Call {
     ChooseMethod,
     /// Prove it with the code.
     EnterCode,
-    /// Unlock, or reset.
+    /// Unlock, change or reset.
     ChooseAct,
-    /// Hand over the sealed password.
+    /// Hand over the sealed password, or both.
     SetPassword,
     /// One page back.
     Back,
@@ -127,7 +130,11 @@ pub const STEPS: &[(StageName, Trigger, &[StageName])] = &[
     (S::Checking, OnEvent(E::Checked), &[S::Choice]),
     (S::Checking, OnEvent(E::Expired), &[S::Ended]),
     // A gate that became stale is asked again before anything is changed.
-    (S::Choice, OnCall(C::ChooseAct), &[S::Working, S::NewPassword, S::ChooseMethod]),
+    (
+        S::Choice,
+        OnCall(C::ChooseAct),
+        &[S::Working, S::NewPassword, S::ChangePassword, S::ChooseMethod],
+    ),
     // A directory that could not be asked is asked again.
     (S::Choice, OnCall(C::Back), &[S::Checking]),
     (S::Choice, OnCall(C::Cancel), &[S::Ended]),
@@ -136,16 +143,28 @@ pub const STEPS: &[(StageName, Trigger, &[StageName])] = &[
     (S::NewPassword, OnCall(C::Back), &[S::Choice, S::Done]),
     (S::NewPassword, OnCall(C::Cancel), &[S::Ended]),
     (S::NewPassword, OnEvent(E::Expired), &[S::Ended]),
+    (S::ChangePassword, OnCall(C::SetPassword), &[S::Working, S::ChooseMethod]),
+    (S::ChangePassword, OnCall(C::Back), &[S::Choice]),
+    (S::ChangePassword, OnCall(C::Cancel), &[S::Ended]),
+    (S::ChangePassword, OnEvent(E::Expired), &[S::Ended]),
     // Nothing stops a change that is under way, not even the clock: its outcome is told.
-    (S::Working, OnEvent(E::Outcome), &[S::Done, S::NotDone, S::NotKnown, S::NewPassword]),
+    (
+        S::Working,
+        OnEvent(E::Outcome),
+        &[S::Done, S::NotDone, S::NotKnown, S::NewPassword, S::ChangePassword],
+    ),
     (S::Done, OnCall(C::ChooseAct), &[S::NewPassword, S::ChooseMethod]),
     (S::Done, OnCall(C::Cancel), &[S::Ended]),
     (S::Done, OnEvent(E::Expired), &[S::Ended]),
-    (S::NotDone, OnCall(C::ChooseAct), &[S::Working, S::NewPassword, S::ChooseMethod]),
+    (
+        S::NotDone,
+        OnCall(C::ChooseAct),
+        &[S::Working, S::NewPassword, S::ChangePassword, S::ChooseMethod],
+    ),
     (S::NotDone, OnCall(C::Cancel), &[S::Ended]),
     (S::NotDone, OnEvent(E::Expired), &[S::Ended]),
     // The truth may still come in.
-    (S::NotKnown, OnEvent(E::Outcome), &[S::Done, S::NotDone, S::NewPassword]),
+    (S::NotKnown, OnEvent(E::Outcome), &[S::Done, S::NotDone, S::NewPassword, S::ChangePassword]),
     (S::NotKnown, OnCall(C::Cancel), &[S::Ended]),
     (S::NotKnown, OnEvent(E::Expired), &[S::Ended]),
 ];

@@ -33,7 +33,12 @@ fn standing_at(stage: StageName) -> Session {
     if stage == StageName::Checking {
         return s;
     }
-    s.checked(Finding::Locked, NOW).unwrap();
+    if stage == StageName::ChangePassword {
+        s.checked(Finding::PasswordExpired, true, NOW).unwrap();
+        s.choose_act(Act::Change, &Policy::default(), NOW).unwrap();
+        return s;
+    }
+    s.checked(Finding::Locked, true, NOW).unwrap();
     if stage == StageName::Choice {
         return s;
     }
@@ -58,7 +63,11 @@ fn make(s: &mut Session, call: Call, now: Timestamp) -> Result<(), Refusal> {
         Call::ChangeUserId => s.change_user_id(now),
         Call::ChooseMethod => s.choose_method(Method::Email, now),
         Call::EnterCode => s.enter_code(right(), now),
-        Call::ChooseAct => s.choose_act(Act::Reset, &policy, now),
+        Call::ChooseAct => {
+            // Whichever is offered first: an unlock, a change or a reset.
+            let act = s.acts().first().copied().unwrap_or(Act::Reset);
+            s.choose_act(act, &policy, now)
+        }
         Call::SetPassword => s.set_password(&policy, now),
         Call::Back => s.back(now),
         Call::Cancel => s.cancel(now),
@@ -96,7 +105,7 @@ fn every_stage_takes_exactly_the_events_of_the_table() {
             let mut session = standing_at(stage);
             let allowed = !next_of(stage, Trigger::Event(event)).is_empty();
             let took = match event {
-                Event::Checked => session.checked(Finding::Locked, NOW).is_ok(),
+                Event::Checked => session.checked(Finding::Locked, true, NOW).is_ok(),
                 Event::Outcome => session.outcome(OutcomeKind::Done, NOW).is_ok(),
                 Event::Expired => session.expire(NOW.plus(Times::RECOVERY)),
             };
@@ -159,6 +168,67 @@ fn an_unlock_may_be_followed_by_one_reset() {
     assert!(session.acts().is_empty());
 }
 
+/// A session at the choice, of a person whose password has run out.
+fn expired_password(changeable: bool, drawn: Vec<StageName>) -> Session {
+    let mut session = Session::begin(Policy::default(), NOW).drawn_by(drawn);
+    session.choose_method(Method::Email, NOW).unwrap();
+    session.enter_code(right(), NOW).unwrap();
+    session.checked(Finding::PasswordExpired, changeable, NOW).unwrap();
+    session
+}
+
+#[test]
+fn a_change_is_offered_first_to_whom_it_can_help_and_who_can_draw_it() {
+    let all = StageName::ALL.to_vec();
+    assert_eq!(expired_password(true, all.clone()).acts(), [Act::Change, Act::Reset]);
+    let mut cannot = expired_password(false, all.clone());
+    assert_eq!(cannot.acts(), [Act::Reset]);
+    let asked = cannot.choose_act(Act::Change, &Policy::default(), NOW);
+    assert_eq!(asked, Err(Refusal::ActNotOffered));
+    let older = all.into_iter().filter(|stage| *stage != StageName::ChangePassword).collect();
+    assert_eq!(expired_password(true, older).acts(), [Act::Reset], "an app of before");
+}
+
+#[test]
+fn after_the_last_wrong_present_password_only_a_reset_is_offered() {
+    let mut session = expired_password(true, StageName::ALL.to_vec());
+    let policy = Policy::default();
+    session.choose_act(Act::Change, &policy, NOW).unwrap();
+    session.set_password(&policy, NOW).unwrap();
+    assert_eq!(session.stage, Stage::Working { act: Act::Change, since: NOW });
+    let failed = |why| OutcomeKind::Failed(why);
+    session.outcome(failed(ActFailure::PresentPasswordWrong), NOW).unwrap();
+    assert_eq!(session.stage, Stage::ChangePassword { refused: true });
+    session.set_password(&policy, NOW).unwrap();
+    session.outcome(failed(ActFailure::NoMoreChanges), NOW).unwrap();
+    assert_eq!(session.stage, Stage::NotDone { act: Act::Change });
+    assert_eq!(session.acts(), [Act::Reset]);
+    session.choose_act(Act::Reset, &policy, NOW).unwrap();
+    session.back(NOW).unwrap();
+    assert_eq!((&session.stage, session.acts()), (&Stage::Choice, vec![Act::Reset]));
+}
+
+#[test]
+fn what_may_pass_leaves_the_change_on_offer() {
+    let mut session = expired_password(true, StageName::ALL.to_vec());
+    let policy = Policy::default();
+    session.choose_act(Act::Change, &policy, NOW).unwrap();
+    session.back(NOW).unwrap();
+    assert_eq!(session.stage, Stage::Choice);
+    session.choose_act(Act::Change, &policy, NOW).unwrap();
+    session.set_password(&policy, NOW).unwrap();
+    session.outcome(OutcomeKind::Failed(ActFailure::PasswordRefused), NOW).unwrap();
+    assert_eq!(session.stage, Stage::ChangePassword { refused: true });
+    session.set_password(&policy, NOW).unwrap();
+    session.outcome(OutcomeKind::Failed(ActFailure::Other), NOW).unwrap();
+    assert_eq!(session.acts(), [Act::Change, Act::Reset]);
+    session.choose_act(Act::Change, &policy, NOW).unwrap();
+    session.set_password(&policy, NOW).unwrap();
+    session.outcome(OutcomeKind::Done, NOW).unwrap();
+    assert_eq!(session.stage, Stage::Done { act: Act::Change });
+    assert!(session.acts().is_empty());
+}
+
 #[test]
 fn waiting_for_a_code_is_not_idleness_but_sixty_minutes_are_the_end() {
     let mut session = standing_at(StageName::EnterCode);
@@ -184,12 +254,17 @@ enum Push {
 
 fn pushes() -> impl Strategy<Value = Vec<Push>> {
     let call = proptest::sample::select(Call::ALL.to_vec()).prop_map(Push::Call);
-    let findings = vec![Finding::Locked, Finding::NothingWrong, Finding::Disabled];
+    let findings = vec![
+        Finding::Locked,
+        Finding::NothingWrong,
+        Finding::PasswordExpired,
+        Finding::Disabled,
+    ];
     let push = prop_oneof![
         4 => call,
         3 => any::<bool>().prop_map(Push::Code),
         2 => proptest::sample::select(findings).prop_map(Push::Checked),
-        2 => (0..4_u8).prop_map(Push::Outcome),
+        2 => (0..6_u8).prop_map(Push::Outcome),
         1 => (0..400_i64).prop_map(Push::Wait),
     ];
     proptest::collection::vec(push, 1..60)
@@ -216,11 +291,18 @@ proptest! {
                     }
                 }
                 Push::Call(call) => { let _ = make(&mut session, call, now); }
-                Push::Checked(finding) => { let _ = session.checked(finding, now); }
+                Push::Checked(finding) => { let _ = session.checked(finding, true, now); }
                 Push::Outcome(0) => { let _ = session.outcome(OutcomeKind::Done, now); }
                 Push::Outcome(1) => { let _ = session.outcome(OutcomeKind::NotKnown, now); }
                 Push::Outcome(2) => {
                     let _ = session.outcome(OutcomeKind::Failed(ActFailure::PasswordRefused), now);
+                }
+                Push::Outcome(3) => {
+                    let wrong = ActFailure::PresentPasswordWrong;
+                    let _ = session.outcome(OutcomeKind::Failed(wrong), now);
+                }
+                Push::Outcome(4) => {
+                    let _ = session.outcome(OutcomeKind::Failed(ActFailure::NoMoreChanges), now);
                 }
                 Push::Outcome(_) => {
                     let _ = session.outcome(OutcomeKind::Failed(ActFailure::Other), now);
