@@ -17,6 +17,7 @@ fn main() {
         "enter_code",
         "choose_act",
         "set_password",
+        "change_password",
         "back",
         "cancel",
         "watch",

@@ -53,6 +53,15 @@ pub(crate) async fn set_password(app: App<'_>, password: Typed) -> Result<AnyVie
 }
 
 #[tauri::command]
+pub(crate) async fn change_password(
+    app: App<'_>,
+    present: Typed,
+    password: Typed,
+) -> Result<AnyView, Refusal> {
+    app.change_password(present, password).await
+}
+
+#[tauri::command]
 pub(crate) async fn back(app: App<'_>) -> Result<AnyView, Refusal> {
     app.back().await
 }

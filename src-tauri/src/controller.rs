@@ -42,7 +42,7 @@ use crate::{
     policy::Policy,
     proof::Proof,
     resume::Keeper,
-    seal::{self, NotSealed, Trust},
+    seal::{self, NotSealed, Passwords, Trust},
     service_client::{Failure, Path, ServiceClient, Token, Why},
     view::AnyView,
 };
@@ -168,7 +168,7 @@ impl Controller {
             tenant: self.policy.tenant,
         };
         let begun = body(&begin)?;
-        let meaning = self.digester.meaning(&begun);
+        let meaning = self.digester.meaning(&[&begun]);
         let first = self.make(Path::Recoveries, begun, meaning).await;
         let too_old = |refusal: &Refusal| refusal.is(ProblemCode::BotCheckFailed);
         if !first.as_ref().is_err_and(too_old) {
@@ -177,7 +177,7 @@ impl Controller {
         // Too old by the service's clock; the next one is not.
         begin.proof_of_work = self.proof().await?;
         let begun = body(&begin)?;
-        let meaning = self.digester.meaning(&begun);
+        let meaning = self.digester.meaning(&[&begun]);
         self.make(Path::Recoveries, begun, meaning).await
     }
 
@@ -238,16 +238,40 @@ impl Controller {
     /// [`Refusal`]. `wrong-stage` when another password, typed before, was handed in already: the
     /// view that a watch then gives is of that one.
     pub async fn set_password(&self, password: Typed) -> Result<AnyView, Refusal> {
-        let password =
-            NewPassword::parse(password.into_text()).map_err(|_| ProblemCode::Malformed)?;
+        let new = NewPassword::parse(password.into_text()).map_err(|_| ProblemCode::Malformed)?;
+        self.hand_in(Passwords { present: None, new }).await
+    }
+
+    /// The same for a change: seals the present password and a new one together.
+    ///
+    /// # Errors
+    /// As [`Controller::set_password`].
+    pub async fn change_password(
+        &self,
+        present: Typed,
+        password: Typed,
+    ) -> Result<AnyView, Refusal> {
+        let parsed = |typed: Typed| {
+            NewPassword::parse(typed.into_text()).map_err(|_| Refusal::from(ProblemCode::Malformed))
+        };
+        let (present, new) = (parsed(present)?, parsed(password)?);
+        self.hand_in(Passwords { present: Some(present), new }).await
+    }
+
+    async fn hand_in(&self, typed: Passwords) -> Result<AnyView, Refusal> {
         let _turn = self.turn.lock().await;
-        let meaning = || self.digester.meaning(password.expose().as_bytes());
+        let meaning = || {
+            let Passwords { present, new } = &typed;
+            // No password has a zero in it.
+            let present = present.as_ref().map_or("", NewPassword::expose);
+            self.digester.meaning(&[present.as_bytes(), &[0], new.expose().as_bytes()])
+        };
         if let Some(answer) = self.settle(Call::SetPassword, &meaning()).await? {
             return Ok(answer);
         }
         let mut tries = 1;
         loop {
-            let sealed = self.seal(&password)?;
+            let sealed = self.seal(&typed)?;
             let path = Path::Recovery(Call::SetPassword);
             let answer = self.make(path, sealed, meaning()).await;
             let again =
@@ -304,15 +328,16 @@ impl Controller {
         unanswered.filter(|earlier| earlier.change.path == Path::Recoveries)
     }
 
-    fn seal(&self, password: &NewPassword) -> Result<Bytes, Refusal> {
+    fn seal(&self, typed: &Passwords) -> Result<Bytes, Refusal> {
         let view = self.recovery()?.view;
-        let (binding, recipients) = view.seal_for().ok_or(ProblemCode::WrongStage)?;
+        let (binding, recipients) =
+            view.seal_for(typed.present.is_some()).ok_or(ProblemCode::WrongStage)?;
         let trust = Trust {
             directory_keys: &self.policy.directory_keys,
             tenant: lock(&self.state).tenant,
             unix_seconds: (self.clock)(),
         };
-        let sealed = seal::seal(password, binding, recipients, &trust, &mut *lock(&self.rng));
+        let sealed = seal::seal(typed, binding, recipients, &trust, &mut *lock(&self.rng));
         sealed.map_err(|not| {
             tracing::error!(reason = %not, "the new password is not sealed");
             let ahead_s = self.ahead_s();

@@ -1,4 +1,4 @@
-//! Seals a new password for the directory's own agents and for nobody else. Decides here, once,
+//! Seals a new password, or both of a change, for the directory's own agents and for nobody else. Decides here, once,
 //! which list of recipients is to be trusted.
 
 use bytes::Bytes;
@@ -33,17 +33,28 @@ pub(crate) enum NotSealed {
     OtherTenant,
 }
 
+/// What a person typed.
+pub(crate) struct Passwords {
+    /// The present one, for a change.
+    pub(crate) present: Option<NewPassword>,
+    /// The new one.
+    pub(crate) new: NewPassword,
+}
+
 /// The body of the call that sets the password.
 pub(crate) fn seal(
-    password: &NewPassword,
+    Passwords { present, new }: &Passwords,
     binding: &Binding,
     recipients: &RecipientList,
     trust: &Trust<'_>,
     rng: &mut impl CryptoRng,
 ) -> Result<Bytes, NotSealed> {
     trust.check(binding, recipients)?;
-    let sealed = SealedPassword::seal(password, binding, recipients, rng)
-        .map_err(|_| NotSealed::NotSigned)?;
+    let sealed = match present {
+        None => SealedPassword::seal(new, binding, recipients, rng),
+        Some(present) => SealedPassword::seal_change(present, new, binding, recipients, rng),
+    };
+    let sealed = sealed.map_err(|_| NotSealed::NotSigned)?;
     serde_json::to_vec(&SetPassword { sealed }).map(Bytes::from).map_err(|_| NotSealed::NotSigned)
 }
 
@@ -100,13 +111,14 @@ mod tests {
         Case { key, list, binding }
     }
 
-    fn password() -> NewPassword {
-        NewPassword::parse("Correct horse 7".to_owned()).unwrap()
+    fn password(text: &str) -> NewPassword {
+        NewPassword::parse(text.to_owned()).unwrap()
     }
 
     fn seal_with(case: &Case, trust: &Trust<'_>) -> Result<Bytes, NotSealed> {
         let mut rng = StdRng::seed_from_u64(1);
-        seal(&password(), &case.binding, &case.list, trust, &mut rng)
+        let typed = Passwords { present: None, new: password("Correct horse 7") };
+        seal(&typed, &case.binding, &case.list, trust, &mut rng)
     }
 
     fn trust(keys: &[String]) -> Trust<'_> {
@@ -127,6 +139,17 @@ mod tests {
         let opened = body.sealed.open(&case.binding, &case.key).unwrap();
         assert_eq!(opened.expose(), "Correct horse 7");
         assert!(seal_with(&case, &trust(&[])).is_ok(), "policy may name none");
+    }
+
+    #[test]
+    fn a_change_brings_both_passwords() {
+        let case = case();
+        let typed = Passwords { present: Some(password("Had 1")), new: password("Want 2") };
+        let mut rng = StdRng::seed_from_u64(1);
+        let body = seal(&typed, &case.binding, &case.list, &trust(&[]), &mut rng).unwrap();
+        let body: SetPassword = serde_json::from_slice(&body).unwrap();
+        let (present, new) = body.sealed.open_change(&case.binding, &case.key).unwrap();
+        assert_eq!((present.expose(), new.expose()), ("Had 1", "Want 2"));
     }
 
     #[test]

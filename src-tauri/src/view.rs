@@ -38,6 +38,7 @@ impl AnyView {
             | Stage::Checking
             | Stage::Choice { .. }
             | Stage::NewPassword { .. }
+            | Stage::ChangePassword { .. }
             | Stage::Working { .. }
             | Stage::NotDone { .. }
             | Stage::NotKnown { .. } => false,
@@ -55,10 +56,17 @@ impl AnyView {
         self.known().is_none_or(|view| view.calls.contains(&call))
     }
 
-    /// What to seal a new password for, when one is asked for.
-    pub(crate) fn seal_for(&self) -> Option<(&Binding, &RecipientList)> {
+    /// What to seal a new password for, when one is asked for: alone, or for a change with the
+    /// present one.
+    pub(crate) fn seal_for(&self, with_present: bool) -> Option<(&Binding, &RecipientList)> {
         match &self.known()?.stage {
-            Stage::NewPassword { binding, recipients, .. } => Some((binding, recipients)),
+            Stage::NewPassword { binding, recipients, .. } if !with_present => {
+                Some((binding, recipients))
+            }
+            Stage::ChangePassword { binding, recipients, .. } if with_present => {
+                Some((binding, recipients))
+            }
+            Stage::NewPassword { .. } | Stage::ChangePassword { .. } => None,
             Stage::ChooseMethod { .. }
             | Stage::EnterCode { .. }
             | Stage::Checking

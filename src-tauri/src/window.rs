@@ -45,6 +45,7 @@ pub(crate) fn run(command_line: &CommandLine) -> ExitCode {
             commands::enter_code,
             commands::choose_act,
             commands::set_password,
+            commands::change_password,
             commands::back,
             commands::cancel,
             commands::watch,

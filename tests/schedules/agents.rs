@@ -132,7 +132,7 @@ fn a_newer_operation_takes_the_place_of_one_that_nobody_has_and_of_no_other() {
                 if is_first { Next::Wait(Duration::from_secs(60)) } else { Next::Go }
             }),
         });
-        let [_, ben] = <[_; 2]>::try_from(people).ok().unwrap();
+        let [_, ben, _] = <[_; 3]>::try_from(people).ok().unwrap();
         let (in_story, seen) = (Arc::clone(&world), Arc::new(Mutex::new(None)));
         let of_story = Arc::clone(&seen);
         template.live(&world, async move {
@@ -208,7 +208,7 @@ fn keys_rotated_under_load_lose_nothing_wherever_the_agent_ends() {
             let world = in_story;
             until(|| async { is_linked(&world).await.then_some(()) }).await;
             let before = until(|| known_keys(&world)).await;
-            let [mut anna, mut ben] = <[_; 2]>::try_from(people).ok().unwrap();
+            let [mut anna, mut ben, _] = <[_; 3]>::try_from(people).ok().unwrap();
             let in_load = Arc::clone(&world);
             let load = tokio::spawn(async move { ben.reset(&in_load, "Sealed-Before-1").await });
             begun.notified().await;

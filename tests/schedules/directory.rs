@@ -15,6 +15,8 @@ use tokio::{sync::mpsc, time::sleep};
 
 use crate::clockwork::{Clockwork, lock};
 
+/// The password that everybody has.
+pub(crate) const PRESENT: &str = "Old-Passw0rd!";
 const CONTROLLER: &str = "ldaps://dc1";
 /// How long the driver waits for an answer to a write, and to a read.
 const WRITE_LIMIT: Duration = Duration::from_secs(10);
@@ -75,6 +77,8 @@ struct Write {
     fence: Fence,
     /// `None` for an unlock.
     password: Option<String>,
+    /// For a change: what the account must have.
+    present: Option<String>,
 }
 
 /// A write that was carried out.
@@ -86,15 +90,19 @@ pub(crate) struct Written {
 }
 
 impl Accounts {
-    /// These people, all of them locked out.
-    pub(crate) fn locked(clockwork: &Arc<Clockwork>, people: &[&str]) -> Self {
+    /// These people, all of them locked out but `well`.
+    pub(crate) fn locked(clockwork: &Arc<Clockwork>, people: &[&str], well: &str) -> Self {
         let account = || Account {
             key_version: 3,
             password_last_set: 1000,
             lockout_time: 2000,
-            password: "Old-Passw0rd!".to_owned(),
+            password: PRESENT.to_owned(),
         };
-        let accounts = people.iter().map(|&name| (name.to_owned(), account())).collect();
+        let mut accounts: HashMap<String, Account> =
+            people.iter().map(|&name| (name.to_owned(), account())).collect();
+        if let Some(account) = accounts.get_mut(well) {
+            account.lockout_time = 0;
+        }
         Self(Arc::new(Inner {
             clockwork: Arc::clone(clockwork),
             state: Mutex::new(State {
@@ -214,10 +222,19 @@ impl State {
         let Some(account) = self.accounts.get_mut(&write.account) else {
             return Outcome::NotDone { reason: NotDone::NoAccount };
         };
-        // As Active Directory's driver fences: an unlock on the lock, a reset on the last set.
-        let holds = match write.password {
-            None => account.lockout_time.to_string() == write.fence.lockout_time,
-            Some(_) => account.password_last_set.to_string() == write.fence.password_last_set,
+        // As Active Directory's driver fences: an unlock on the lock, a reset on the last set, a
+        // change on the present password alone, whatever else the directory compares.
+        let holds = match (&write.password, &write.present) {
+            (Some(_), Some(present)) => {
+                if account.password != *present {
+                    return Outcome::NotDone { reason: NotDone::OldPassword };
+                }
+                true
+            }
+            (None, _) => account.lockout_time.to_string() == write.fence.lockout_time,
+            (Some(_), None) => {
+                account.password_last_set.to_string() == write.fence.password_last_set
+            }
         };
         if self.is_fenced && !holds {
             return Outcome::NotDone { reason: NotDone::Changed };
@@ -227,7 +244,9 @@ impl State {
             account.password_last_set += 5;
             password.clone_into(&mut account.password);
         }
-        account.lockout_time = 0;
+        if write.present.is_none() {
+            account.lockout_time = 0;
+        }
         self.written
             .push(Written { account: write.account.clone(), password: write.password.clone() });
         Outcome::Done
@@ -262,6 +281,7 @@ impl Directory for Accounts {
         let found = state.accounts.get(&account.0).ok_or(NotDone::NoAccount)?;
         Ok(AccountStatus {
             locked: found.lockout_time != 0,
+            takes_changes: true,
             fence: Fence {
                 controller: CONTROLLER.to_owned(),
                 password_last_set: found.password_last_set.to_string(),
@@ -274,12 +294,34 @@ impl Directory for Accounts {
 
     async fn unlock(&self, account: &ExternalId, fence: &Fence) -> Outcome {
         let account = account.0.clone();
-        self.write(Write { account, fence: fence.clone(), password: None }).await
+        self.write(Write { account, fence: fence.clone(), password: None, present: None }).await
     }
 
     async fn reset(&self, account: &ExternalId, password: &NewPassword, fence: &Fence) -> Outcome {
         let password = Some(password.expose().to_owned());
-        self.write(Write { account: account.0.clone(), fence: fence.clone(), password }).await
+        let (account, fence) = (account.0.clone(), fence.clone());
+        self.write(Write { account, fence, password, present: None }).await
+    }
+
+    async fn change(
+        &self,
+        account: &ExternalId,
+        old: &NewPassword,
+        new: &NewPassword,
+        fence: &Fence,
+    ) -> Outcome {
+        // The driver reads before it writes, and refuses what was set by another hand since.
+        if self.read().await.is_err() {
+            return Outcome::NotDone { reason: NotDone::DirectoryUnreachable };
+        }
+        let last_set = self.state().accounts.get(&account.0).map(|found| found.password_last_set);
+        if last_set.is_none_or(|last_set| last_set.to_string() != fence.password_last_set) {
+            return Outcome::NotDone { reason: NotDone::Changed };
+        }
+        let password = Some(new.expose().to_owned());
+        let present = Some(old.expose().to_owned());
+        let (account, fence) = (account.0.clone(), fence.clone());
+        self.write(Write { account, fence, password, present }).await
     }
 
     async fn resolve(

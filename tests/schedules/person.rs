@@ -22,7 +22,7 @@ use tokio::time::sleep;
 use tower::ServiceExt as _;
 use uuid::Uuid;
 
-use crate::world::World;
+use crate::{directory::PRESENT, world::World};
 
 /// A person and where the recovery stands.
 #[derive(Clone, Serialize, Deserialize)]
@@ -37,6 +37,7 @@ pub(crate) struct Person {
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
     pub(crate) operation: Uuid,
+    pub(crate) act: Act,
     pub(crate) account: String,
     /// `None` for an unlock.
     pub(crate) password: Option<String>,
@@ -101,7 +102,8 @@ impl Person {
         let heard = self.insist(world, "recovery/act", &json!({ "act": "unlock" })).await?;
         let operation = self.operation(world).await?;
         let account = self.name.clone();
-        let mut asked = Asked { operation, account, password: None, told: Vec::new() };
+        let act = Act::Unlock;
+        let mut asked = Asked { operation, act, account, password: None, told: Vec::new() };
         self.wait(world, heard.stage(), &mut asked).await;
         Some(asked)
     }
@@ -116,12 +118,40 @@ impl Person {
         let typed = NewPassword::parse(password.to_owned()).unwrap();
         let mut rng = StdRng::seed_from_u64(world.seed);
         let sealed = SealedPassword::seal(&typed, &binding, &recipients, &mut rng).unwrap();
-        let account = self.name.clone();
-        let password = Some(password.to_owned());
-        let mut asked = Asked { operation, account, password, told: Vec::new() };
+        let asked = self.asked(operation, Act::Reset, password);
+        Some(self.hand_in(world, asked, &sealed).await)
+    }
+
+    /// Changes the password with the present one.
+    pub(crate) async fn change(&mut self, world: &Arc<World>, password: &str) -> Option<Asked> {
+        let heard = self.insist(world, "recovery/act", &json!({ "act": "change" })).await?;
+        let Some(Stage::ChangePassword { binding, recipients, .. }) = heard.stage() else {
+            return None;
+        };
+        let OperationId(operation) = binding.operation;
+        let typed = |text: &str| NewPassword::parse(text.to_owned()).unwrap();
+        let (present, new) = (typed(PRESENT), typed(password));
+        let mut rng = StdRng::seed_from_u64(world.seed);
+        let sealed =
+            SealedPassword::seal_change(&present, &new, &binding, &recipients, &mut rng).unwrap();
+        let asked = self.asked(operation, Act::Change, password);
+        Some(self.hand_in(world, asked, &sealed).await)
+    }
+
+    fn asked(&self, operation: Uuid, act: Act, password: &str) -> Asked {
+        let (account, password) = (self.name.clone(), Some(password.to_owned()));
+        Asked { operation, act, account, password, told: Vec::new() }
+    }
+
+    async fn hand_in(
+        &mut self,
+        world: &Arc<World>,
+        mut asked: Asked,
+        sealed: &SealedPassword,
+    ) -> Asked {
         let heard = self.insist(world, "recovery/password", &json!({ "sealed": sealed })).await;
         self.wait(world, heard.and_then(|heard| heard.stage()), &mut asked).await;
-        Some(asked)
+        asked
     }
 
     /// The same person once more, through a gate of its own.
@@ -155,10 +185,13 @@ impl Person {
     async fn wait(&self, world: &Arc<World>, mut stage: Option<Stage>, asked: &mut Asked) {
         for pause in [1, 1, 2, 4, 8, 16, 32, 64] {
             match stage {
-                Some(Stage::Done { act, .. }) if is_of(act, asked) => asked.told.push(true),
-                Some(Stage::NotDone { act, .. }) if is_of(act, asked) => asked.told.push(false),
+                Some(Stage::Done { act, .. }) if act == asked.act => asked.told.push(true),
+                Some(Stage::NotDone { act, .. }) if act == asked.act => asked.told.push(false),
                 // Refused: the next try is another operation.
-                Some(Stage::NewPassword { refused: Some(_), .. }) => asked.told.push(false),
+                Some(
+                    Stage::NewPassword { refused: Some(_), .. }
+                    | Stage::ChangePassword { refused: Some(_), .. },
+                ) => asked.told.push(false),
                 Some(Stage::Working { .. } | Stage::NotKnown { .. }) | None => {
                     sleep(Duration::from_secs(pause)).await;
                     stage = self.look(world).await;
@@ -249,10 +282,6 @@ impl Person {
             })
             .await
     }
-}
-
-fn is_of(act: Act, asked: &Asked) -> bool {
-    (act == Act::Unlock) == asked.password.is_none()
 }
 
 /// The code in the newest message that waits to be sent.

@@ -1,5 +1,5 @@
-//! Playing one schedule: on a copy of a service and an agent that know each other and two
-//! locked-out people who have proved who they are.
+//! Playing one schedule: on a copy of a service and an agent that know each other and people
+//! who have proved who they are: two locked out, and one who only wants another password.
 
 use std::{
     collections::HashMap,
@@ -31,7 +31,7 @@ use crate::{
 };
 
 const START: i64 = 1_800_000_000_000_000;
-pub(crate) const PEOPLE: [&str; 2] = ["anna", "ben"];
+pub(crate) const PEOPLE: [&str; 3] = ["anna", "ben", "cleo"];
 
 /// One test at a time: a world whose threads wait for a processor sees time run away.
 pub(crate) fn alone() -> MutexGuard<'static, ()> {
@@ -166,8 +166,8 @@ impl Template {
         });
         let ended = std::mem::take(&mut *lock(&ended));
         let outcome = |ended: &Ended| {
-            let act = if ended.asked.password.is_none() { "unlock" } else { "reset" };
-            format!("{act} {:?} {}", ended.state, ended.reason.as_deref().unwrap_or_default())
+            let Ended { asked, state, .. } = ended;
+            format!("{:?} {state:?} {}", asked.act, ended.reason.as_deref().unwrap_or_default())
         };
         let reached = std::mem::take(&mut *lock(&reached));
         Played {
@@ -231,7 +231,10 @@ impl Faults {
                 Event::Clock(Which::Agent, by) => world.agent_clock.store(by, Ordering::SeqCst),
                 Event::Busy(time) => keep_the_database_busy(&world, time),
                 Event::RotateKeys => world.rotate_keys(),
-                Event::OtherHand => world.accounts.other_hand("ben"),
+                Event::OtherHand => {
+                    world.accounts.other_hand("ben");
+                    world.accounts.other_hand("cleo");
+                }
             }
         }
     }
@@ -322,10 +325,10 @@ pub(crate) async fn until<T, R: Future<Output = Option<T>>>(mut look: impl FnMut
 
 /// The people ask, each for themselves.
 async fn act(world: &Arc<World>, people: Vec<Person>, acts: Acts, seed: u64) -> Vec<Asked> {
-    let [mut anna, mut ben] = <[Person; 2]>::try_from(people).ok().unwrap();
+    let [mut anna, mut ben, mut cleo] = <[Person; 3]>::try_from(people).ok().unwrap();
     let password = format!("Seeded-Passw0rd-{seed}");
     let both = async {
-        let unlock = matches!(acts, Acts::Unlock | Acts::UnlockAndReset | Acts::UnlockThenReset);
+        let unlock = !matches!(acts, Acts::Reset | Acts::Change | Acts::ResetAndChange);
         let mut asked = Vec::new();
         if unlock {
             asked.extend(anna.unlock(world).await);
@@ -336,14 +339,22 @@ async fn act(world: &Arc<World>, people: Vec<Person>, acts: Acts, seed: u64) -> 
         asked
     };
     let bens = async {
-        if matches!(acts, Acts::Reset | Acts::UnlockAndReset) {
+        if matches!(acts, Acts::Reset | Acts::UnlockAndReset | Acts::ResetAndChange) {
             ben.reset(world, &password).await
         } else {
             None
         }
     };
-    let (mut asked, bens) = tokio::join!(both, bens);
+    let cleos = async {
+        if matches!(acts, Acts::Change | Acts::UnlockAndChange | Acts::ResetAndChange) {
+            cleo.change(world, &password).await
+        } else {
+            None
+        }
+    };
+    let (mut asked, bens, cleos) = tokio::join!(both, bens, cleos);
     asked.extend(bens);
+    asked.extend(cleos);
     asked
 }
 

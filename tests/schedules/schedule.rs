@@ -68,6 +68,9 @@ pub(crate) enum Acts {
     Reset,
     UnlockAndReset,
     UnlockThenReset,
+    Change,
+    UnlockAndChange,
+    ResetAndChange,
 }
 
 /// What happens at a time.
@@ -81,7 +84,7 @@ pub(crate) enum Event {
     Clock(Which, i64),
     /// The database of the service answers nobody for so long.
     Busy(Duration),
-    /// Somebody else sets Ben's password.
+    /// Somebody else sets Ben's and Cleo's passwords.
     OtherHand,
     /// The agent's administrator asks for new keys.
     RotateKeys,
@@ -107,8 +110,15 @@ impl Schedule {
     /// The schedule of this number.
     pub(crate) fn of(seed: u64) -> Self {
         let mut rng = StdRng::seed_from_u64(seed);
-        let acts = [Acts::Unlock, Acts::Reset, Acts::UnlockAndReset, Acts::UnlockThenReset]
-            [draw(&mut rng, 4)];
+        let acts = [
+            Acts::Unlock,
+            Acts::Reset,
+            Acts::UnlockAndReset,
+            Acts::UnlockThenReset,
+            Acts::Change,
+            Acts::UnlockAndChange,
+            Acts::ResetAndChange,
+        ][draw(&mut rng, 7)];
         let mut schedule = Self {
             seed,
             acts,

@@ -60,7 +60,7 @@ fn a_database_that_answers_nobody_tells_nothing_of_what_was_sent() {
 #[test]
 fn an_agent_that_wakes_after_the_orders_life_does_not_write() {
     let _alone = alone();
-    for acts in [Acts::Unlock, Acts::Reset] {
+    for acts in [Acts::Unlock, Acts::Reset, Acts::Change] {
         let mut schedule = Schedule::quiet(acts);
         schedule.points = vec![("agent: before the write", 0, Next::Wait(seconds(125)))];
         let played = play(&schedule);
@@ -71,7 +71,7 @@ fn an_agent_that_wakes_after_the_orders_life_does_not_write() {
 #[test]
 fn an_order_that_was_held_up_on_the_way_is_not_carried_out() {
     let _alone = alone();
-    for acts in [Acts::Unlock, Acts::Reset] {
+    for acts in [Acts::Unlock, Acts::Reset, Acts::Change] {
         for later in 0..4 {
             let mut schedule = Schedule::quiet(acts);
             schedule.tricks = vec![(Way::ToAgent, later, Trick::Delay(seconds(125)))];
@@ -84,7 +84,7 @@ fn an_order_that_was_held_up_on_the_way_is_not_carried_out() {
 #[test]
 fn a_late_write_is_found_and_told() {
     let _alone = alone();
-    for acts in [Acts::Unlock, Acts::Reset] {
+    for acts in [Acts::Unlock, Acts::Reset, Acts::Change] {
         let mut schedule = Schedule::quiet(acts);
         schedule.directory = vec![Fault::Late(seconds(28))];
         schedule.points = vec![("directory: a write is under way", 0, Next::End)];
@@ -101,8 +101,10 @@ fn frames_that_are_replayed_swapped_dropped_or_edited_are_refused_and_audited() 
         for (way, acts) in [
             (Way::ToService, Acts::Unlock),
             (Way::ToService, Acts::Reset),
+            (Way::ToService, Acts::Change),
             (Way::ToAgent, Acts::Unlock),
             (Way::ToAgent, Acts::Reset),
+            (Way::ToAgent, Acts::Change),
         ] {
             for later in 0..2 {
                 let mut schedule = Schedule::quiet(acts);
@@ -133,8 +135,10 @@ fn plain_requests_that_are_replayed_or_edited_are_refused_and_lost_ones_repeated
         for (way, acts) in [
             (Way::ToService, Acts::Unlock),
             (Way::ToService, Acts::Reset),
+            (Way::ToService, Acts::Change),
             (Way::ToAgent, Acts::Unlock),
             (Way::ToAgent, Acts::Reset),
+            (Way::ToAgent, Acts::Change),
         ] {
             let mut schedule = Schedule::quiet(acts);
             schedule.strips = true;
@@ -183,7 +187,7 @@ fn an_agent_on_another_ones_journal_does_not_start() {
 fn a_directory_without_a_fence_is_written_once_all_the_same() {
     let _alone = alone();
     for point in ["directory: a write is carried out", "agent: after the write"] {
-        for acts in [Acts::Unlock, Acts::Reset] {
+        for acts in [Acts::Unlock, Acts::Reset, Acts::Change] {
             let mut schedule = Schedule::quiet(acts);
             schedule.is_fenced = false;
             schedule.points = vec![(point, 0, Next::End)];

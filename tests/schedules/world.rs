@@ -92,7 +92,7 @@ impl World {
     pub(crate) fn new(folder: &Path, people: &[&str], beginning: Beginning) -> Arc<Self> {
         let clockwork = Clockwork::at(beginning.micros);
         Arc::new(Self {
-            accounts: Accounts::locked(&clockwork, people),
+            accounts: Accounts::locked(&clockwork, people, "cleo"),
             relay: Relay::new(&clockwork),
             clockwork,
             folder: folder.to_owned(),

@@ -87,6 +87,7 @@ choice-locked-reset = لا، أو لست متأكدًا
 choice-locked-reset-text = تعيّن كلمة مرور جديدة
 choice-nothing-wrong-title = حسابك سليم. هل تعرف كلمة المرور؟
 choice-nothing-wrong-reset = لا: تعيين كلمة مرور جديدة
+choice-nothing-wrong-change = نعم، وأريد كلمة جديدة
 choice-nothing-wrong-know = نعم، أعرف كلمة المرور
 choice-nothing-wrong-know-text = إذن تحقق من هذه الأمور الأربعة
 choice-nothing-wrong-tip-1 = مفتاح Caps Lock متوقف.
@@ -94,9 +95,15 @@ choice-nothing-wrong-tip-2 = لوحة المفاتيح على لغتك.
 choice-nothing-wrong-tip-3 = تكتب كلمة المرور لا رمز PIN.
 choice-nothing-wrong-tip-4 = هذا الكمبيوتر متصل بالشبكة.
 choice-password-expired-title = انتهت صلاحية كلمة المرور
+choice-known-password-expired-title = انتهت صلاحية كلمة المرور. هل تعرفها؟
 choice-password-expired-text = عيّن كلمة جديدة ثم تابع.
 choice-must-change-title = حان وقت كلمة مرور جديدة
+choice-known-must-change-title = حان وقت كلمة مرور جديدة. هل تعرف الحالية؟
 choice-must-change-text = يجب تغيير الحالية قبل تسجيل الدخول.
+choice-known-change = نعم، أريد تغييرها
+choice-known-change-text = يبقى كل ما تحميه
+choice-known-reset = لا، أو لست متأكدًا
+choice-known-reset-text = تعيّن كلمة مرور جديدة
 choice-never-used-title = أهلًا بك. حسابك جاهز
 choice-never-used-text = لا ينقصه إلا كلمة مرور تختارها.
 choice-reset = تعيين كلمة مرور جديدة
@@ -167,9 +174,19 @@ new-password-refused-too-new = كلمة المرور الحالية أحدث م�
 new-password-refused-too-common = يسهل تخمينها. اختر كلمة أندر.
 new-password-refused-rules = لا تسمح بها قواعد شركتك. اختر أطول منها بكلمات أخرى.
 
+## Change password
+change-password-title = تغيير كلمة المرور
+change-password-present = كلمة المرور الحالية
+change-password-new = كلمة المرور الجديدة
+change-password-submit = تغيير كلمة المرور
+change-password-present-missing = أدخل كلمة المرور الحالية
+change-password-same = اختر كلمة غير الحالية
+change-password-wrong = هذه ليست كلمة المرور الحالية. يمكنك المحاولة مرة واحدة بعد.
+
 ## Working
 working-unlock-title = نفتح حسابك
 working-reset-title = نعيّن كلمة المرور الجديدة
+working-change-title = نغيّر كلمة المرور
 working-text = يستغرق هذا بضع ثوانٍ. ابقَ في هذه الصفحة.
 working-long = يستغرق الأمر أطول من المعتاد. ننتظر حتى دقيقتين. ابقَ في هذه الصفحة.
 
@@ -191,6 +208,7 @@ done-finish = إنهاء
 ## Not done
 not-done-unlock-title = لم يُفتح حسابك
 not-done-reset-title = لم تتغير كلمة المرور
+not-done-change-title = لم تتغير كلمة المرور
 not-done-changed = غيّر أحدهم حسابك في اللحظة نفسها. حاول مرة أخرى.
 not-done-protected = هذا الحساب محمي حماية خاصة. لا يساعد فيه إلا مسؤول النظام.
 not-done-no-account = لم يعد حسابك في الدليل. اطلب المساعدة.
@@ -201,17 +219,19 @@ not-done-directory-unreachable = دليل الشركة لا يجيب. حاول �
 not-done-expired = استغرق الأمر وقتًا طويلًا فتوقفنا. حاول مرة أخرى.
 not-done-not-opened = تغيّر شيء لدينا. حاول مرة أخرى.
 not-done-no-agent = لا يمكن الوصول إلى دليل الشركة الآن. حاول بعد بضع دقائق.
-not-done-old-password = كلمة المرور القديمة غير صحيحة. حاول مرة أخرى أو عيّن كلمة مرور جديدة.
+not-done-old-password = هذه ليست كلمة المرور الحالية. عيّن كلمة جديدة بدلًا منها.
 not-done-two-forests = لك حساب في دليلين من أدلة الشركة. اطلب المساعدة ليُحدَّد أيهما تستخدم.
 not-done-smart-card-only = تسجّل الدخول إلى هذا الحساب ببطاقة ذكية. لا تفيد كلمة مرور جديدة. اطلب المساعدة.
 not-done-still = تبقى كلمة المرور القديمة كما كانت.
 not-done-try-unlock = محاولة الفتح مرة أخرى
 not-done-try-reset = تعيين كلمة مرور جديدة
+not-done-try-change = محاولة التغيير مرة أخرى
 
 ## Not known
 not-known-title = لا نعرف بعد إن نجح الأمر
 not-known-unlock-text = انتظر خمس دقائق ثم سجّل الدخول بكلمة المرور التي تعرفها.
 not-known-reset-text = انتظر خمس دقائق ثم سجّل الدخول بكلمة المرور الجديدة. إن لم تعمل فاستخدم القديمة.
+not-known-change-text = انتظر خمس دقائق ثم سجّل الدخول بكلمة المرور الجديدة. إن لم تعمل فاستخدم القديمة.
 not-known-next = إن لم ينجح شيء فاطلب المساعدة واذكر رمز الحالة.
 
 ## Ended

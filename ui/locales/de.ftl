@@ -83,6 +83,7 @@ choice-locked-reset = Nein, oder ich bin nicht sicher
 choice-locked-reset-text = Sie setzen ein neues Passwort
 choice-nothing-wrong-title = Ihr Konto ist in Ordnung. Kennen Sie Ihr Passwort?
 choice-nothing-wrong-reset = Nein: neues Passwort setzen
+choice-nothing-wrong-change = Ja, und ich möchte ein neues
 choice-nothing-wrong-know = Ja, ich kenne mein Passwort
 choice-nothing-wrong-know-text = Dann prüfen Sie diese vier Dinge
 choice-nothing-wrong-tip-1 = Die Feststelltaste ist aus.
@@ -90,9 +91,15 @@ choice-nothing-wrong-tip-2 = Die Tastatur steht auf Ihrer Sprache.
 choice-nothing-wrong-tip-3 = Sie geben das Passwort ein, nicht die PIN.
 choice-nothing-wrong-tip-4 = Dieser PC ist im Netz.
 choice-password-expired-title = Ihr Passwort ist abgelaufen
+choice-known-password-expired-title = Ihr Passwort ist abgelaufen. Kennen Sie es?
 choice-password-expired-text = Setzen Sie ein neues, dann geht es weiter.
 choice-must-change-title = Zeit für ein neues Passwort
+choice-known-must-change-title = Zeit für ein neues Passwort. Kennen Sie das jetzige?
 choice-must-change-text = Das jetzige muss vor dem Anmelden geändert werden.
+choice-known-change = Ja, ich ändere es
+choice-known-change-text = Was es schützt, bleibt erhalten
+choice-known-reset = Nein, oder ich bin nicht sicher
+choice-known-reset-text = Sie setzen ein neues Passwort
 choice-never-used-title = Willkommen. Ihr Konto ist bereit
 choice-never-used-text = Es fehlt nur ein Passwort, das Sie wählen.
 choice-reset = Neues Passwort setzen
@@ -163,9 +170,19 @@ new-password-refused-too-new = Ihr jetziges Passwort ist zu neu zum Ändern. Ver
 new-password-refused-too-common = Das ist leicht zu erraten. Wählen Sie ein selteneres.
 new-password-refused-rules = Die Regeln Ihrer Firma erlauben das nicht. Wählen Sie ein längeres mit anderen Wörtern.
 
+## Change password
+change-password-title = Ändern Sie Ihr Passwort
+change-password-present = Ihr jetziges Passwort
+change-password-new = Ihr neues Passwort
+change-password-submit = Passwort ändern
+change-password-present-missing = Geben Sie Ihr jetziges Passwort ein
+change-password-same = Wählen Sie ein anderes als das jetzige
+change-password-wrong = Das ist nicht Ihr jetziges Passwort. Sie können es noch einmal versuchen.
+
 ## Working
 working-unlock-title = Wir entsperren Ihr Konto
 working-reset-title = Wir setzen Ihr neues Passwort
+working-change-title = Wir ändern Ihr Passwort
 working-text = Das dauert wenige Sekunden. Bleiben Sie auf dieser Seite.
 working-long = Es dauert länger als sonst. Wir warten bis zu zwei Minuten. Bleiben Sie auf dieser Seite.
 
@@ -187,6 +204,7 @@ done-finish = Fertig
 ## Not done
 not-done-unlock-title = Ihr Konto ist nicht entsperrt
 not-done-reset-title = Ihr Passwort ist nicht geändert
+not-done-change-title = Ihr Passwort ist nicht geändert
 not-done-changed = Jemand hat Ihr Konto im selben Moment geändert. Versuchen Sie es noch einmal.
 not-done-protected = Dieses Konto ist besonders geschützt. Nur eine Administratorin oder ein Administrator kann helfen.
 not-done-no-account = Ihr Konto ist nicht mehr im Verzeichnis. Holen Sie Hilfe.
@@ -197,17 +215,19 @@ not-done-directory-unreachable = Das Verzeichnis der Firma antwortet nicht. Vers
 not-done-expired = Es hat zu lange gedauert, darum haben wir aufgehört. Versuchen Sie es noch einmal.
 not-done-not-opened = Bei uns hat sich etwas geändert. Versuchen Sie es noch einmal.
 not-done-no-agent = Das Verzeichnis der Firma ist gerade nicht erreichbar. Versuchen Sie es in ein paar Minuten.
-not-done-old-password = Das alte Passwort stimmt nicht. Versuchen Sie es noch einmal oder setzen Sie ein neues.
+not-done-old-password = Das ist nicht Ihr jetziges Passwort. Setzen Sie stattdessen ein neues.
 not-done-two-forests = Sie haben ein Konto in zwei Verzeichnissen der Firma. Holen Sie Hilfe: Die IT muss sagen, welches gilt.
 not-done-smart-card-only = An diesem Konto melden Sie sich mit einer Smartcard an. Ein neues Passwort hilft nicht. Holen Sie Hilfe.
 not-done-still = Ihr altes Passwort bleibt, wie es war.
 not-done-try-unlock = Noch einmal entsperren
 not-done-try-reset = Neues Passwort setzen
+not-done-try-change = Noch einmal ändern
 
 ## Not known
 not-known-title = Wir wissen noch nicht, ob es geklappt hat
 not-known-unlock-text = Warten Sie fünf Minuten. Melden Sie sich dann mit dem Passwort an, das Sie kennen.
 not-known-reset-text = Warten Sie fünf Minuten. Melden Sie sich dann mit dem neuen Passwort an. Geht das nicht, nehmen Sie das alte.
+not-known-change-text = Warten Sie fünf Minuten. Melden Sie sich dann mit dem neuen Passwort an. Geht das nicht, nehmen Sie das alte.
 not-known-next = Geht nichts davon, holen Sie Hilfe und nennen Sie den Fallcode.
 
 ## Ended

@@ -84,6 +84,7 @@ choice-locked-reset = No, or I’m not sure
 choice-locked-reset-text = You set a new password
 choice-nothing-wrong-title = Your account is fine. Do you know your password?
 choice-nothing-wrong-reset = No: set a new password
+choice-nothing-wrong-change = Yes, and I want a new one
 choice-nothing-wrong-know = Yes, I know my password
 choice-nothing-wrong-know-text = Then check these four things
 choice-nothing-wrong-tip-1 = Caps Lock is off.
@@ -91,9 +92,15 @@ choice-nothing-wrong-tip-2 = The keyboard is set to your language.
 choice-nothing-wrong-tip-3 = You type the password, not the PIN.
 choice-nothing-wrong-tip-4 = This PC is on the network.
 choice-password-expired-title = Your password has run out
+choice-known-password-expired-title = Your password has run out. Do you know it?
 choice-password-expired-text = Set a new one and go on.
 choice-must-change-title = It’s time for a new password
+choice-known-must-change-title = It’s time for a new password. Do you know the one you have?
 choice-must-change-text = The one you have must be changed before you sign in.
+choice-known-change = Yes, change it
+choice-known-change-text = Everything it protects is kept
+choice-known-reset = No, or I’m not sure
+choice-known-reset-text = You set a new password
 choice-never-used-title = Welcome. Your account is ready
 choice-never-used-text = It only needs a password that you choose.
 choice-reset = Set a new password
@@ -164,9 +171,19 @@ new-password-refused-too-new = Your password is too new to change. Try tomorrow,
 new-password-refused-too-common = That one is easy to guess. Choose a rarer one.
 new-password-refused-rules = Your company’s rules forbid that one. Choose a longer one with other words.
 
+## Change password
+change-password-title = Change your password
+change-password-present = The password you have now
+change-password-new = Your new password
+change-password-submit = Change password
+change-password-present-missing = Enter the password you have now
+change-password-same = Choose one that is not the one you have now
+change-password-wrong = That is not the password you have now. You can try once more.
+
 ## Working
 working-unlock-title = We are unlocking your account
 working-reset-title = We are setting your new password
+working-change-title = We are changing your password
 working-text = This takes a few seconds. Stay on this page.
 working-long = It takes longer than usual. We wait up to two minutes. Stay on this page.
 
@@ -188,6 +205,7 @@ done-finish = Finish
 ## Not done
 not-done-unlock-title = Your account is not unlocked
 not-done-reset-title = Your password is not changed
+not-done-change-title = Your password is not changed
 not-done-changed = Somebody changed your account at the same moment. Try again.
 not-done-protected = This account is specially protected. Only an administrator can help with it.
 not-done-no-account = Your account is not in the directory any more. Get help.
@@ -198,17 +216,19 @@ not-done-directory-unreachable = The company directory does not answer. Try agai
 not-done-expired = It took too long, so we stopped. Try again.
 not-done-not-opened = Something changed on our side. Try again.
 not-done-no-agent = The company directory cannot be reached now. Try again in a few minutes.
-not-done-old-password = The old password is not right. Try again, or set a new password.
+not-done-old-password = That is not the password you have now. Set a new one instead.
 not-done-two-forests = You have an account in two company directories. Get help: IT must say which one you use.
 not-done-smart-card-only = You sign in to this account with a smart card. A new password does not help. Get help.
 not-done-still = Your old password stays as it was.
 not-done-try-unlock = Try again to unlock
 not-done-try-reset = Set a new password
+not-done-try-change = Try again to change it
 
 ## Not known
 not-known-title = We don’t know yet if it worked
 not-known-unlock-text = Wait five minutes, then sign in with the password you know.
 not-known-reset-text = Wait five minutes, then sign in with the new password. If it fails, use the old one.
+not-known-change-text = Wait five minutes, then sign in with the new password. If it fails, use the old one.
 not-known-next = If nothing works, get help and say your case code.
 
 ## Ended

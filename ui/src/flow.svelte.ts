@@ -5,6 +5,7 @@
 import {
   asRefusal,
   SIGN_OF_LIFE,
+  type Act,
   type Backend,
   type Call,
   type Help,
@@ -167,12 +168,16 @@ export class Flow {
     return this.press(() => this.#backend.enterCode(code), "code");
   }
 
-  chooseAct(act: "unlock" | "reset"): Promise<void> {
+  chooseAct(act: Act): Promise<void> {
     return this.press(() => this.#backend.chooseAct(act));
   }
 
   setPassword(clearText: string): Promise<void> {
     return this.press(() => this.#backend.setPassword(clearText), "new-password");
+  }
+
+  changePassword(present: string, clearText: string): Promise<void> {
+    return this.press(() => this.#backend.changePassword(present, clearText), "new-password");
   }
 
   back(): Promise<void> {

@@ -1,6 +1,7 @@
 // Which published rules a password meets: the same judge as crates/password/src/judge.rs, held
 // to the same crates/password/vectors.json. It only ticks; the directory's verdict binds.
 
+import type { PageError } from "./flow.svelte";
 import type { components } from "./generated/api";
 
 export type PasswordRules = components["schemas"]["PasswordRules"];
@@ -45,4 +46,17 @@ function classOf(character: string): string {
 function containsName(password: string, names: string[]): boolean {
   const lower = password.toLowerCase();
   return names.some((name) => lower.includes(name.toLowerCase()));
+}
+
+/** What is still to be mended, as the errors of `field`. */
+export function unmet(findings: Finding[], rules: PasswordRules, field: string): PageError[] {
+  const { min_length, max_length, min_classes } = rules;
+  const counts: Record<string, number> = { "too-short": min_length, "too-long": max_length };
+  return findings
+    .filter((finding) => !finding.met)
+    .map(({ rule }) => ({
+      key: `new-password-unmet-${rule}`,
+      values: { count: counts[rule] ?? min_classes },
+      field,
+    }));
 }

@@ -1,4 +1,4 @@
-// Seals a password for the agents of a directory, byte for byte as crates/protocol/src/sealed.rs
+// Seals a password, or both of a change, for the agents of a directory, byte for byte as crates/protocol/src/sealed.rs
 // opens it. Portal only: the app seals in Rust. A browser cannot wipe a string, so the clear
 // text lives until the page lets go of it; nothing here keeps it.
 
@@ -13,12 +13,36 @@ type SealedPassword = Schemas["SealedPassword"];
 
 const VERSION = 1;
 const INFO = new TextEncoder().encode("regain sealed password 1");
+/** The same for a change, so that neither is ever opened as the other. */
+const CHANGE_INFO = new TextEncoder().encode("regain sealed change 1");
 /** Every plaintext has this size behind two bytes of length, because HPKE hides no lengths. */
 const PADDED = 1024;
+const FRAMED = 2 + PADDED;
 const MAX_RECIPIENTS = 16;
 
-export async function seal(
+type Info = typeof INFO;
+
+export function seal(
   password: string,
+  binding: Binding,
+  recipients: RecipientList,
+): Promise<SealedPassword> {
+  return sealBytes(framed([password]), INFO, binding, recipients);
+}
+
+/** Seals the present and the new password of a change together. */
+export function sealChange(
+  present: string,
+  password: string,
+  binding: Binding,
+  recipients: RecipientList,
+): Promise<SealedPassword> {
+  return sealBytes(framed([present, password]), CHANGE_INFO, binding, recipients);
+}
+
+async function sealBytes(
+  plain: Uint8Array<ArrayBuffer>,
+  info: Info,
   binding: Binding,
   recipients: RecipientList,
 ): Promise<SealedPassword> {
@@ -27,7 +51,6 @@ export async function seal(
   }
   const bound = boundBytes(binding, recipients.epoch);
   const contentKey = crypto.getRandomValues(new Uint8Array(32));
-  const plain = padded(password);
   try {
     const cipher = await crypto.subtle.importKey("raw", contentKey, "AES-GCM", false, ["encrypt"]);
     const ciphertext = await crypto.subtle.encrypt(
@@ -36,7 +59,7 @@ export async function seal(
       cipher,
       plain,
     );
-    const keys = await Promise.all(recipients.keys.map((key) => wrap(key, contentKey, bound)));
+    const keys = await Promise.all(recipients.keys.map((key) => wrap(key, info, contentKey, bound)));
     return { version: VERSION, epoch: recipients.epoch, ciphertext: base64url(ciphertext), keys };
   } finally {
     contentKey.fill(0);
@@ -46,6 +69,7 @@ export async function seal(
 
 async function wrap(
   recipient: Schemas["RecipientKey"],
+  info: Info,
   contentKey: Uint8Array<ArrayBuffer>,
   bound: Uint8Array<ArrayBuffer>,
 ): Promise<Schemas["WrappedKey"]> {
@@ -56,20 +80,22 @@ async function wrap(
   });
   const publicKey = await suite.kem.deserializePublicKey(fromBase64url(recipient.public));
   const { enc, ct } = await suite.seal(
-    { recipientPublicKey: publicKey, info: INFO },
+    { recipientPublicKey: publicKey, info },
     contentKey,
     bound,
   );
   return { key: recipient.id, enc: base64url(enc), wrapped: base64url(ct) };
 }
 
-function padded(password: string): Uint8Array<ArrayBuffer> {
-  const text = new TextEncoder().encode(password);
-  if (text.length === 0 || text.length > PADDED) throw new Error("this can be no password");
-  const plain = new Uint8Array(2 + PADDED);
-  new DataView(plain.buffer).setUint16(0, text.length);
-  plain.set(text, 2);
-  text.fill(0);
+function framed(passwords: string[]): Uint8Array<ArrayBuffer> {
+  const plain = new Uint8Array(passwords.length * FRAMED);
+  passwords.forEach((password, index) => {
+    const text = new TextEncoder().encode(password);
+    if (text.length === 0 || text.length > PADDED) throw new Error("this can be no password");
+    new DataView(plain.buffer).setUint16(index * FRAMED, text.length);
+    plain.set(text, index * FRAMED + 2);
+    text.fill(0);
+  });
   return plain;
 }
 

@@ -89,6 +89,15 @@ events! {
         "`regain-agent enrol` or `regain-agent write-back on`.", "-";
     OnboardingSuccess = 31005, "OnboardingEventSuccess", Information,
         "Enrolled, or switched on.", "-", "-";
+    ChangeStart = 31006, "ChangePasswordStart", Information,
+        "A password is about to be changed with the present one.",
+        "A person proved who they are and typed the password they have and a new one.", "-";
+    ChangeSuccess = 31007, "ChangePasswordSuccess", Information,
+        "A password was changed with the present one, and read back.", "-", "-";
+    ChangeFail = 31008, "ChangePasswordFail", Warning,
+        "A password was certainly not changed with the present one.",
+        "The detail `reason`; an event from 32004 or 33001 on says more.",
+        "What that event says. The person was told, and may try again or be given a new one.";
     OffboardingStart = 31012, "OffboardingEventStart", Information,
         "Write-back was switched off here; what was begun is being finished.",
         "`regain-agent write-back off`.", "-";

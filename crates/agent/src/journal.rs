@@ -16,6 +16,7 @@ use std::{
 };
 
 use protocol::{
+    agent::ChangeAct,
     directory::{ExternalId, Fence, Outcome},
     id::{AgentId, OperationId},
 };
@@ -67,6 +68,19 @@ pub enum Act {
     Unlock,
     /// A password is set.
     Reset,
+    /// A password is changed with the present one.
+    Change,
+}
+
+impl Act {
+    /// What an order asks for.
+    pub(crate) fn of(ordered: &ChangeAct) -> Self {
+        match ordered {
+            ChangeAct::Unlock => Self::Unlock,
+            ChangeAct::Reset { .. } => Self::Reset,
+            ChangeAct::Change { .. } => Self::Change,
+        }
+    }
 }
 
 /// Why the journal cannot be used.

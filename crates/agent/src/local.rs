@@ -7,7 +7,7 @@ use std::sync::{
 };
 
 use protocol::{
-    agent::{Change, ChangeAct, Stopped},
+    agent::{Change, Stopped},
     directory::{AccountStatus, ExternalId, NotDone, Outcome, OwnAccount},
     id::OperationId,
 };
@@ -111,6 +111,7 @@ impl Local {
         let event = match intent.act {
             Act::Unlock => Event::UnlockStart,
             Act::Reset => Event::ResetStart,
+            Act::Change => Event::ChangeStart,
         };
         let details = Details::none().operation(operation).account(&intent.account);
         self.events.write(event, details.controller(&intent.fence.controller));
@@ -119,11 +120,7 @@ impl Local {
     /// An order that is refused before anything is begun.
     pub(crate) fn refused(&self, change: &Change, reason: NotDone) {
         let details = Details::none().operation(change.operation).account(&change.account);
-        let act = match change.act {
-            ChangeAct::Unlock => Act::Unlock,
-            ChangeAct::Reset { .. } => Act::Reset,
-        };
-        self.failed(act, reason, details);
+        self.failed(Act::of(&change.act), reason, details);
     }
 
     /// What became of something that was begun; of anything else the word was said before.
@@ -135,6 +132,7 @@ impl Local {
         let details = details.controller(&intent.fence.controller);
         match (outcome, intent.act) {
             (Outcome::Done, Act::Reset) => self.events.write(Event::ResetSuccess, details),
+            (Outcome::Done, Act::Change) => self.events.write(Event::ChangeSuccess, details),
             (Outcome::Done, Act::Unlock) => self.events.write(Event::UnlockSuccess, details),
             (Outcome::NotKnown, _) => self.events.write(Event::NotKnown, details),
             (Outcome::NotDone { reason }, act) => self.failed(act, *reason, details),
@@ -149,6 +147,7 @@ impl Local {
         let failed = match act {
             Act::Unlock => Event::UnlockFail,
             Act::Reset => Event::ResetFail,
+            Act::Change => Event::ChangeFail,
         };
         self.events.write(failed, details);
     }

@@ -1,6 +1,8 @@
 //! Carries out changes, exactly once in effect: order, limits, journal, directory, journal,
 //! report. One operation at a time per account. What became of a write that was not answered
 //! is found out by reading, never by writing again (design decision 5).
+//!
+//! Long: the whole way of an order, from its arrival to its report.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -12,7 +14,7 @@ use std::{
 };
 
 use directory::Directory;
-use password::NewPassword;
+use password::{NewPassword, PasswordRefusal};
 use protocol::{
     agent::{Change, ChangeAct, Report},
     directory::{ExternalId, NotDone, Outcome},
@@ -92,13 +94,15 @@ impl Arrived {
 enum Allowed {
     Unlock,
     Reset(NewPassword),
+    Change { present: NewPassword, new: NewPassword },
 }
 
 impl Allowed {
+    /// The password that the account has once it is done.
     fn password(&self) -> Option<&NewPassword> {
         match self {
             Self::Unlock => None,
-            Self::Reset(password) => Some(password),
+            Self::Reset(password) | Self::Change { new: password, .. } => Some(password),
         }
     }
 
@@ -106,6 +110,7 @@ impl Allowed {
         match self {
             Self::Unlock => Act::Unlock,
             Self::Reset(_) => Act::Reset,
+            Self::Change { .. } => Act::Change,
         }
     }
 }
@@ -198,7 +203,7 @@ impl<D: Directory> WriteBack<D> {
     /// Finds out what became of the writes that a restart interrupted.
     pub(crate) async fn resolve_open(&self) {
         for (operation, intent) in self.journal.open_intents() {
-            if intent.act == Act::Reset {
+            if intent.act != Act::Unlock {
                 // Without the password only "nothing was written" can be found out, and that
                 // not yet. The service's repetition of the order brings the password.
                 sleep_until(self.settled_after_restart()).await;
@@ -279,10 +284,7 @@ impl<D: Directory> WriteBack<D> {
     /// what became of it. Nothing is noted, since the service hands it over again until it knows.
     async fn only_look(&self, arrived: &Arrived) -> Result<(), JournalError> {
         let Change { operation, account, act, fence, .. } = &arrived.change;
-        let act = match act {
-            ChangeAct::Unlock => Act::Unlock,
-            ChangeAct::Reset { .. } => Act::Reset,
-        };
+        let act = Act::of(act);
         let intent = Intent { account: account.clone(), act, fence: fence.clone() };
         let allowed = self.open(arrived).ok();
         let password = allowed.as_ref().and_then(Allowed::password);
@@ -310,12 +312,16 @@ impl<D: Directory> WriteBack<D> {
         let outcome = match allowed {
             Allowed::Unlock => self.directory.unlock(account, fence).await,
             Allowed::Reset(password) => self.directory.reset(account, password, fence).await,
+            Allowed::Change { present, new } => {
+                self.directory.change(account, present, new, fence).await
+            }
         };
         match outcome {
             Outcome::NotDone { reason } if handed_before && !is_the_passwords_own(reason) => {
                 Outcome::NotKnown
             }
-            Outcome::NotDone { reason: NotDone::Changed }
+            // To a second writer the present password of the first is a wrong one.
+            Outcome::NotDone { reason: NotDone::Changed | NotDone::OldPassword }
                 if self.has_others.load(Ordering::Relaxed) =>
             {
                 match look().await {
@@ -342,7 +348,9 @@ impl<D: Directory> WriteBack<D> {
         let Change { operation, account, act, .. } = &arrived.change;
         let (sealed, expires_at) = match act {
             ChangeAct::Unlock => return Ok(Allowed::Unlock),
-            ChangeAct::Reset { sealed, expires_at } => (sealed, *expires_at),
+            ChangeAct::Reset { sealed, expires_at } | ChangeAct::Change { sealed, expires_at } => {
+                (sealed, *expires_at)
+            }
         };
         if arrived.service_time.unix_seconds() >= expires_at {
             return Err(NotDone::Expired);
@@ -356,8 +364,21 @@ impl<D: Directory> WriteBack<D> {
         let keys = self.keys();
         let is_for = |key: &&OpeningKey| sealed.keys.iter().any(|wrapped| wrapped.key == key.id);
         let key = keys.old_recipients.iter().find(is_for).unwrap_or(&keys.recipient);
-        match sealed.open(&binding, key) {
-            Ok(password) => Ok(Allowed::Reset(password)),
+        let opened = match act {
+            ChangeAct::Change { .. } => {
+                let both = sealed.open_change(&binding, key);
+                both.map(|(present, new)| Allowed::Change { present, new })
+            }
+            ChangeAct::Unlock | ChangeAct::Reset { .. } => {
+                sealed.open(&binding, key).map(Allowed::Reset)
+            }
+        };
+        match opened {
+            // A change to itself is none, and a write of it that came twice would count twice.
+            Ok(Allowed::Change { present, new }) if present.expose() == new.expose() => {
+                Err(NotDone::Password(PasswordRefusal::UsedBefore))
+            }
+            Ok(allowed) => Ok(allowed),
             Err(error) => {
                 tracing::warn!(%operation, %error, "sealed password refused");
                 Err(NotDone::NotOpened)
@@ -404,7 +425,7 @@ impl<D: Directory> WriteBack<D> {
 
     async fn look(&self, intent: &Intent, password: Option<&NewPassword>) -> Outcome {
         let Intent { account, act, fence } = intent;
-        if *act == Act::Reset && password.is_none() {
+        if *act != Act::Unlock && password.is_none() {
             return match self.directory.status(account).await {
                 // Two hidden key versions are not the same one.
                 Ok(status)
@@ -455,7 +476,7 @@ impl<D: Directory> WriteBack<D> {
 
 /// Refusals of a password that no earlier write can be the cause of.
 fn is_the_passwords_own(reason: NotDone) -> bool {
-    use password::PasswordRefusal as Refused;
+    use PasswordRefusal as Refused;
     match reason.password_refusal() {
         Some(
             Refused::TooShort

@@ -186,11 +186,11 @@ pub(crate) async fn unlock_ahead(service: &Arc<Service>, row: &RecoveryRow) -> O
 /// Reads the live truth about a recovery's account and puts it on the recovery.
 async fn check(service: &Arc<Service>, row: RecoveryRow) {
     let status = status_of(service, row.account).await;
-    let finding = match &status {
-        Ok(status) => state_of(status).finding(),
-        Err(reason) => finding_without_truth(*reason),
+    let (finding, can_change) = match &status {
+        Ok(status) => (state_of(status).finding(), state_of(status).is_changeable()),
+        Err(reason) => (finding_without_truth(*reason), false),
     };
-    let (now, id) = (service.now(), row.id);
+    let (for_tx, now, id) = (Arc::clone(service), service.now(), row.id);
     let written = service
         .store
         .write(move |mut tx| {
@@ -198,7 +198,8 @@ async fn check(service: &Arc<Service>, row: RecoveryRow) {
                 let Some(mut row) = tx.recovery(id).await? else {
                     return Ok(());
                 };
-                if row.session.checked(finding, now).is_err() {
+                let tries = flow::present_password_tries(&mut tx, &for_tx, &row, now).await?;
+                if row.session.checked(finding, can_change && tries > 0, now).is_err() {
                     return Ok(());
                 }
                 row.status = status.ok().and_then(|status| serde_json::to_string(&status).ok());
@@ -252,11 +253,18 @@ enum Go {
 
 /// What was true at the choice may have changed since: judged again right before the write.
 fn still_allowed(act: Act, status: &AccountStatus) -> Go {
+    if act == Act::Change && !state_of(status).is_changeable() {
+        return Go::Nothing(not_done(if status.too_new_until.is_some() {
+            NotDone::Password(PasswordRefusal::TooNew)
+        } else {
+            NotDone::Changed
+        }));
+    }
     match state_of(status).finding() {
         Finding::Protected => Go::Nothing(not_done(NotDone::Protected)),
         Finding::Disabled | Finding::AccountExpired => Go::Nothing(not_done(NotDone::Changed)),
         Finding::SmartCardOnly | Finding::LockedUnlockOnly | Finding::TooNew
-            if act == Act::Reset =>
+            if act != Act::Unlock =>
         {
             Go::Nothing(not_done(if status.smart_card_only {
                 NotDone::SmartCardOnly
@@ -274,7 +282,7 @@ fn still_allowed(act: Act, status: &AccountStatus) -> Go {
         | Finding::NeverUsed
         | Finding::Unreachable => match act {
             Act::Unlock if !status.locked => Go::Nothing(Outcome::Done),
-            Act::Unlock | Act::Reset => Go::On,
+            Act::Unlock | Act::Reset | Act::Change => Go::On,
         },
     }
 }
@@ -375,9 +383,14 @@ pub(crate) fn order_of(
 ) -> Option<Change> {
     let act = match operation.act {
         Act::Unlock => ChangeAct::Unlock,
-        Act::Reset => {
+        Act::Reset | Act::Change => {
             let sealed: SealedPassword = serde_json::from_str(operation.sealed.as_ref()?).ok()?;
-            ChangeAct::Reset { sealed, expires_at: operation.seal_expires_at? }
+            let expires_at = operation.seal_expires_at?;
+            if operation.act == Act::Reset {
+                ChangeAct::Reset { sealed, expires_at }
+            } else {
+                ChangeAct::Change { sealed, expires_at }
+            }
         }
     };
     // Counted by the agent on our clock; what is handed over late lives no longer for it.
@@ -433,11 +446,7 @@ pub(crate) async fn finish_in(
     let (state, kind, reason, event) = match outcome {
         Outcome::Done => (OperationState::Done, OutcomeKind::Done, None, Event::OperationDone),
         Outcome::NotDone { reason } => {
-            let failure = match reason.password_refusal() {
-                Some(_) => ActFailure::PasswordRefused,
-                None => ActFailure::Other,
-            };
-            let kind = OutcomeKind::Failed(failure);
+            let kind = OutcomeKind::Failed(ActFailure::Other);
             (OperationState::NotDone, kind, Some(*reason), Event::OperationNotDone)
         }
         Outcome::NotKnown => {
@@ -454,6 +463,13 @@ pub(crate) async fn finish_in(
     let Some(mut row) = tx.recovery(operation.recovery).await? else {
         return Ok(());
     };
+    let kind = match outcome {
+        Outcome::NotDone { reason } => {
+            let may_try = count_present_password(tx, service, &row, &operation, *reason, now).await?;
+            OutcomeKind::Failed(failure_of(operation.act, *reason, may_try))
+        }
+        Outcome::Done | Outcome::NotKnown => kind,
+    };
     let detail = json!({ "operation": id, "act": operation.act, "reason": reason });
     note(tx, &row, event, detail, now).await?;
     if kind == OutcomeKind::Done {
@@ -466,13 +482,45 @@ pub(crate) async fn finish_in(
     // The recovery may have ended meanwhile; the truth is on the operation all the same.
     if row.operation == Some(id) && row.session.outcome(kind, now).is_ok() {
         row.reason_not = reason;
-        if matches!(row.session.stage, Stage::NewPassword { .. }) {
+        if matches!(row.session.stage, Stage::NewPassword { .. } | Stage::ChangePassword { .. }) {
             reopen(tx, service, &mut row, &operation, now).await?;
         }
         row.revision += 1;
         tx.save_recovery(&row, now).await?;
     }
     Ok(())
+}
+
+/// Counts a wrong present password; whether one may be tried again.
+async fn count_present_password(
+    tx: &mut Tx<'_>,
+    service: &Service,
+    row: &RecoveryRow,
+    operation: &OperationRow,
+    reason: NotDone,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    if operation.act == Act::Change && reason == NotDone::OldPassword {
+        flow::count_present_password(tx, service, row, now).await?;
+    }
+    Ok(flow::present_password_tries(tx, service, row, now).await? > 0)
+}
+
+/// What a refusal means for what is offered next.
+fn failure_of(act: Act, reason: NotDone, may_try_present: bool) -> ActFailure {
+    match (act, reason) {
+        (Act::Change, NotDone::OldPassword) if may_try_present => ActFailure::PresentPasswordWrong,
+        // The same again would be refused again; a reset may not be.
+        (
+            Act::Change,
+            NotDone::OldPassword
+            | NotDone::Password(PasswordRefusal::TooNew)
+            | NotDone::NoRight
+            | NotDone::Changed,
+        ) => ActFailure::NoMoreChanges,
+        (_, NotDone::Password(_)) => ActFailure::PasswordRefused,
+        _ => ActFailure::Other,
+    }
 }
 
 /// Makes room for a newer operation of this account: one that is certainly with nobody is
@@ -552,7 +600,7 @@ async fn notify(
     });
     let kind = match act {
         Act::Unlock => MessageKind::Unlocked,
-        Act::Reset => MessageKind::PasswordSet,
+        Act::Reset | Act::Change => MessageKind::PasswordSet,
     };
     flow::post_message(tx, service, row, &Message::of(row, kind, to), now).await
 }
@@ -612,6 +660,9 @@ fn state_of(status: &AccountStatus) -> AccountState {
         smart_card_only: status.smart_card_only,
         // Where a reset does not ask for the age, it does not matter here.
         too_new: status.reset_obeys_age_and_history && status.too_new_until.is_some(),
+        takes_changes: status.takes_changes,
+        too_new_to_change: status.too_new_until.is_some(),
+        wrong_tries_left: status.wrong_tries_left,
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
-use password::{NewPassword, PasswordRules, judge};
+use password::{NewPassword, PasswordRefusal, PasswordRules, judge};
 use protocol::{
     directory::{AccountStatus, Fence, NotDone, Outcome},
     id::DirectoryId,
@@ -14,7 +14,7 @@ use protocol::{
 };
 use rand::Rng as _;
 use recovery::{Act, Timestamp};
-use store::{AccountRow, OperationRow, OperationState, StoreError};
+use store::{AccountRow, OperationRow, OperationState, StoreError, Tx};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -80,6 +80,8 @@ pub(crate) async fn status(
             lockout_time: row.locked_at.map(|at| at.0.to_string()).unwrap_or_default(),
             key_version: u32::try_from(row.key_version).ok(),
         },
+        takes_changes: true,
+        wrong_tries_left: u16::try_from((LOCKOUT_THRESHOLD - row.wrong).max(0)).ok(),
         ..AccountStatus::default()
     })
 }
@@ -87,8 +89,8 @@ pub(crate) async fn status(
 /// Does an operation that was sent: opens, judges and hashes outside the transaction, then
 /// writes account, outcome and recovery in one.
 pub(crate) async fn change(service: &Arc<Service>, operation: OperationRow) {
-    let new_hash = match prepare(service, &operation).await {
-        Ok(new_hash) => new_hash,
+    let prepared = match prepare(service, &operation).await {
+        Ok(prepared) => prepared,
         Err(reason) => return finish(service, &operation, not_done(reason)).await,
     };
     let Some(fence) = operation.fence.as_ref().and_then(|text| serde_json::from_str(text).ok())
@@ -107,14 +109,7 @@ pub(crate) async fn change(service: &Arc<Service>, operation: OperationRow) {
                 if row.is_none_or(|row| row.state != OperationState::Sent) {
                     return Ok(());
                 }
-                let changed = match (&new_hash, fence.key_version) {
-                    (Some(hash), Some(version)) => {
-                        tx.embedded_reset(account, hash, i64::from(version), now).await?
-                    }
-                    (Some(_), None) => false,
-                    (None, _) => tx.embedded_unlock(account, locked_at(&fence)).await?,
-                };
-                let outcome = if changed { Outcome::Done } else { not_done(NotDone::Changed) };
+                let outcome = write(&mut tx, account, &prepared, &fence, now).await?;
                 finish_in(&mut tx, &for_tx, id, &outcome, now).await
             })
         })
@@ -127,25 +122,68 @@ pub(crate) async fn change(service: &Arc<Service>, operation: OperationRow) {
     service.outbox_filled.notify_one();
 }
 
+/// The write itself. A present password was compared with the hash of the key version that the
+/// fence names, or it counts as nothing: the same transaction holds it to that version.
+async fn write(
+    tx: &mut Tx<'_>,
+    account: Uuid,
+    prepared: &Prepared,
+    fence: &Fence,
+    now: Timestamp,
+) -> Result<Outcome, StoreError> {
+    let changed = match (prepared, fence.key_version) {
+        (Prepared::Unlock, _) => tx.embedded_unlock(account, locked_at(fence)).await?,
+        (Prepared::Set(_) | Prepared::Change { .. }, None) => false,
+        (Prepared::Set(hash), Some(version)) => {
+            tx.embedded_reset(account, hash, i64::from(version), now).await?
+        }
+        (Prepared::Change { compared_with, hash }, Some(version)) => {
+            let version = i64::from(version);
+            let row = tx.embedded(account).await?;
+            let is_open =
+                row.is_some_and(|row| row.key_version == version && row.locked_at.is_none());
+            if !is_open || *compared_with != version {
+                false
+            } else if let Some(hash) = hash {
+                tx.embedded_reset(account, hash, version, now).await?
+            } else {
+                // A sign-in with it would have counted as well.
+                tx.embedded_tried(account, false, LOCKOUT_THRESHOLD, now).await?;
+                return Ok(not_done(NotDone::OldPassword));
+            }
+        }
+    };
+    Ok(if changed { Outcome::Done } else { not_done(NotDone::Changed) })
+}
+
 fn locked_at(fence: &Fence) -> Option<Timestamp> {
     fence.lockout_time.parse().ok().map(Timestamp)
 }
 
-/// The hash of the new password, for a reset.
-async fn prepare(
-    service: &Arc<Service>,
-    operation: &OperationRow,
-) -> Result<Option<String>, NotDone> {
+/// What is ready to be written.
+enum Prepared {
+    Unlock,
+    /// The hash of a new password.
+    Set(String),
+    /// The same, if the present one was right, and which key version that was compared with.
+    Change { compared_with: i64, hash: Option<String> },
+}
+
+async fn prepare(service: &Arc<Service>, operation: &OperationRow) -> Result<Prepared, NotDone> {
     if operation.act == Act::Unlock {
-        return Ok(None);
+        return Ok(Prepared::Unlock);
     }
     let (recovery, account) = (operation.recovery, operation.account);
     let read = service.store.read(move |mut tx| {
         Box::pin(async move {
-            Ok::<_, StoreError>((tx.recovery(recovery).await?, tx.account(account).await?))
+            Ok::<_, StoreError>((
+                tx.recovery(recovery).await?,
+                tx.account(account).await?,
+                tx.embedded(account).await?,
+            ))
         })
     });
-    let Ok((Some(row), Some(account))) = read.await else {
+    let Ok((Some(row), Some(account), Some(embedded))) = read.await else {
         return Err(NotDone::NoAccount);
     };
     let sealed: SealedPassword = operation
@@ -154,12 +192,30 @@ async fn prepare(
         .and_then(|text| serde_json::from_str(text).ok())
         .ok_or(NotDone::NotOpened)?;
     let key = service.keys.opening_key(DirectoryId(operation.directory));
-    let password = sealed.open(&binding(&row, operation), &key).map_err(|_| NotDone::NotOpened)?;
-    let unmet = judge(password.expose(), &rules(&account)).into_iter().find(|f| !f.met);
-    if let Some(unmet) = unmet {
-        return Err(NotDone::Password(unmet.rule));
+    let bound = binding(&row, operation);
+    if operation.act == Act::Reset {
+        let new = sealed.open(&bound, &key).map_err(|_| NotDone::NotOpened)?;
+        return hash(service, judged(new, &account)?).await.map(Prepared::Set);
     }
-    hash(service, password).await.map(Some)
+    let (present, new) = sealed.open_change(&bound, &key).map_err(|_| NotDone::NotOpened)?;
+    let compared_with = embedded.key_version;
+    let is_same = present.expose() == new.expose();
+    let typed = Zeroizing::new(present.expose().to_owned());
+    if !verify(service, typed, embedded.password_hash).await {
+        return Ok(Prepared::Change { compared_with, hash: None });
+    }
+    if is_same {
+        return Err(NotDone::Password(PasswordRefusal::UsedBefore));
+    }
+    let hash = hash(service, judged(new, &account)?).await?;
+    Ok(Prepared::Change { compared_with, hash: Some(hash) })
+}
+
+fn judged(new: NewPassword, account: &AccountRow) -> Result<NewPassword, NotDone> {
+    match judge(new.expose(), &rules(account)).into_iter().find(|finding| !finding.met) {
+        Some(unmet) => Err(NotDone::Password(unmet.rule)),
+        None => Ok(new),
+    }
 }
 
 /// Hashes a password on a thread of its own, a bounded number at once.

@@ -20,7 +20,7 @@ pub use refused::Refused;
 pub use token::{IdempotencyKey, Token};
 pub use view::{look, of as view_of, wait_for_change};
 
-pub(crate) use call::count_act;
+pub(crate) use call::{count_act, count_present_password, present_password_tries};
 pub(crate) use code::forget_wrong as forget_wrong_codes;
 pub use code::limits_of_name;
 pub(crate) use code::{limit_key, source_block};

@@ -223,7 +223,15 @@ fn act_text(act: Act) -> &'static str {
     match act {
         Act::Unlock => "unlock",
         Act::Reset => "reset",
+        Act::Change => "change",
     }
+}
+
+fn parse_act(text: &str) -> Result<Act, StoreError> {
+    [Act::Unlock, Act::Reset, Act::Change]
+        .into_iter()
+        .find(|act| act_text(*act) == text)
+        .ok_or(StoreError::Inconsistent("operation act"))
 }
 
 fn operation(row: &SqliteRow) -> Result<OperationRow, StoreError> {
@@ -234,7 +242,7 @@ fn operation(row: &SqliteRow) -> Result<OperationRow, StoreError> {
         directory: row.try_get("directory")?,
         account: row.try_get("account")?,
         external_id: row.try_get("external_id")?,
-        act: if row.try_get::<&str, _>("act")? == "unlock" { Act::Unlock } else { Act::Reset },
+        act: parse_act(row.try_get("act")?)?,
         state: OperationState::parse(row.try_get("state")?)?,
         seal_expires_at: row.try_get("seal_expires_at")?,
         sealed: row.try_get("sealed")?,

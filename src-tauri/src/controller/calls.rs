@@ -25,7 +25,7 @@ impl Controller {
     ) -> Result<AnyView, Refusal> {
         let body = body(what)?;
         let _turn = self.turn.lock().await;
-        let meaning = self.digester.meaning(&body);
+        let meaning = self.digester.meaning(&[&body]);
         if let Some(answer) = self.settle(call, &meaning).await? {
             return Ok(answer);
         }

@@ -46,9 +46,11 @@ impl Digester {
     }
 
     /// The meaning of a press that says `what`.
-    pub(super) fn meaning(&self, what: &[u8]) -> Meaning {
+    pub(super) fn meaning(&self, what: &[&[u8]]) -> Meaning {
         let mut mac = Hmac::<Sha256>::new((&*self.0).into());
-        mac.update(what);
+        for part in what {
+            mac.update(part);
+        }
         Meaning(Zeroizing::new(mac.finalize().into_bytes().into()))
     }
 }

@@ -66,6 +66,7 @@ const STAGES: Record<StageName, true> = {
   checking: true,
   choice: true,
   "new-password": true,
+  "change-password": true,
   working: true,
   done: true,
   "not-done": true,
@@ -89,6 +90,8 @@ export interface Backend {
   enterCode(code: string): Promise<View>;
   chooseAct(act: Act): Promise<View>;
   setPassword(clearText: string): Promise<View>;
+  /** With the password that the person has now. */
+  changePassword(present: string, clearText: string): Promise<View>;
   back(): Promise<View>;
   cancel(): Promise<View>;
   /**

@@ -4,7 +4,7 @@
 
 import type { components } from "../generated/api";
 import { solve } from "../proof_of_work";
-import { seal } from "../seal";
+import { seal, sealChange } from "../seal";
 import {
   DRAWS,
   asRefusal,
@@ -112,16 +112,29 @@ class HttpBackend implements Backend {
     return this.#press("recovery/act", { act } satisfies Schemas["ChooseAct"]);
   }
 
-  async setPassword(clearText: string): Promise<View> {
-    const again = this.#lostPress("recovery/password", await digest(clearText));
+  setPassword(clearText: string): Promise<View> {
+    return this.#handIn(null, clearText);
+  }
+
+  changePassword(present: string, clearText: string): Promise<View> {
+    return this.#handIn(present, clearText);
+  }
+
+  async #handIn(present: string | null, clearText: string): Promise<View> {
+    // No password has a zero in it.
+    const meaning = await digest(`${present ?? ""}\0${clearText}`);
+    const again = this.#lostPress("recovery/password", meaning);
     if (again !== null) return this.#send(again);
     for (let attempt = 1; ; attempt++) {
       const stage = (this.#view ?? (await this.#read(""))).stage;
-      if (stage.name !== "new-password") throw problem("wrong-stage");
+      const asked = present === null ? "new-password" : "change-password";
+      if (stage.name !== asked) throw problem("wrong-stage");
       try {
-        const sealed = await seal(clearText, stage.binding, stage.recipients);
+        const sealed = await (present === null
+          ? seal(clearText, stage.binding, stage.recipients)
+          : sealChange(present, clearText, stage.binding, stage.recipients));
         const body: Schemas["SetPassword"] = { sealed };
-        return await this.#press("recovery/password", body, await digest(clearText));
+        return await this.#press("recovery/password", body, meaning);
       } catch (thrown) {
         // Another agent joined or left while the person typed: nobody needs to type again.
         if (!isProblem(thrown, "recipients-changed") || attempt === 3) throw thrown;

@@ -17,6 +17,7 @@ export function backend(): Backend {
     enterCode: (code) => invoke("enter_code", { code }),
     chooseAct: (act) => invoke("choose_act", { act }),
     setPassword: (password) => invoke("set_password", { password }),
+    changePassword: (present, password) => invoke("change_password", { present, password }),
     back: () => invoke("back"),
     cancel: () => invoke("cancel"),
     watch: (revision) => invoke("watch", { revision }),

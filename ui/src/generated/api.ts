@@ -199,7 +199,7 @@ export interface components {
          * @description What can be done to the account.
          * @enum {string}
          */
-        Act: "unlock" | "reset";
+        Act: "unlock" | "reset" | "change";
         /**
          * Format: uuid
          * @description An agent beside a directory.
@@ -560,7 +560,7 @@ export interface components {
             /** @description Its signature over everything above, 64 bytes. */
             signature: components["schemas"]["Bytes"];
         };
-        /** @description A sealed password on its way. */
+        /** @description A sealed password on its way; for a change the present and the new one in one ciphertext. */
         SealedPassword: {
             /** @description AES-256-GCM under the content key, nonce zero (the key is used once). */
             ciphertext: components["schemas"]["Bytes"];
@@ -579,7 +579,10 @@ export interface components {
         };
         /** @description Body of `POST /api/v1/recovery/password`. */
         SetPassword: {
-            /** @description Sealed for the list and binding of the view. */
+            /**
+             * @description Sealed for the list and binding of the view: a new password, or at `change-password` the
+             *     present one and a new one together.
+             */
             sealed: components["schemas"]["SealedPassword"];
         };
         /** @description What to draw, by name. */
@@ -637,6 +640,16 @@ export interface components {
             /** @description For whom to seal. */
             recipients: components["schemas"]["RecipientList"];
             refused?: components["schemas"]["PasswordRefusal"] | null;
+            /** @description The rules to tick. */
+            rules: components["schemas"]["PasswordRules"];
+        } | {
+            /** @description What to bind the seal to. */
+            binding: components["schemas"]["Binding"];
+            /** @enum {string} */
+            name: "change-password";
+            /** @description For whom to seal. */
+            recipients: components["schemas"]["RecipientList"];
+            refused?: components["schemas"]["NotDone"] | null;
             /** @description The rules to tick. */
             rules: components["schemas"]["PasswordRules"];
         } | {

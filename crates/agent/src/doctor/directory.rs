@@ -182,6 +182,9 @@ fn right_facts(right: Right) -> RightFacts {
         Right::ResetPassword => {
             ("Reset Password", "CA;Reset Password", "CR;00299570-246d-11d0-a768-00aa006e0529")
         }
+        Right::ChangePassword => {
+            ("Change Password", "CA;Change Password", "CR;ab721a53-1e2f-11d0-9819-00aa0040529b")
+        }
         Right::WriteLockoutTime => {
             ("write lockoutTime", "WP;lockoutTime", "WP;28630ebf-41d5-11d1-a9c1-0000f80367c1")
         }

@@ -27,6 +27,7 @@ use crate::{event_log::tests::Kept, events::Event, limits::Limits, standing::Sta
 
 const TENANT: TenantId = TenantId(Uuid::from_u128(2));
 const PASSWORD: &str = "Correct horse 7";
+const PRESENT: &str = "What I have 1";
 /// What the service's clock shows when an order of these tests arrives.
 const NOW_MS: u64 = 1_000_000;
 
@@ -128,6 +129,17 @@ impl Directory for Counting {
 
     async fn reset(&self, _: &ExternalId, password: &NewPassword, _: &Fence) -> Outcome {
         assert_eq!(password.expose(), PASSWORD);
+        self.write().await
+    }
+
+    async fn change(
+        &self,
+        _: &ExternalId,
+        old: &NewPassword,
+        new: &NewPassword,
+        _: &Fence,
+    ) -> Outcome {
+        assert_eq!((old.expose(), new.expose()), (PRESENT, PASSWORD));
         self.write().await
     }
 
@@ -238,25 +250,41 @@ fn unlock(operation: u128) -> Change {
 }
 
 fn reset(operation: u128) -> Change {
-    let expires_at = 2_000;
-    let binding = Binding {
+    let (binding, list) = (binding(operation), recipients());
+    let mut rng = StdRng::seed_from_u64(1);
+    let sealed = SealedPassword::seal(&password(PASSWORD), &binding, &list, &mut rng).unwrap();
+    change(operation, ChangeAct::Reset { sealed, expires_at: binding.expires_at })
+}
+
+fn change_password(operation: u128) -> Change {
+    change_from(operation, PRESENT)
+}
+
+fn change_from(operation: u128, present: &str) -> Change {
+    let (binding, list) = (binding(operation), recipients());
+    let (present, new) = (password(present), password(PASSWORD));
+    let mut rng = StdRng::seed_from_u64(1);
+    let sealed = SealedPassword::seal_change(&present, &new, &binding, &list, &mut rng).unwrap();
+    change(operation, ChangeAct::Change { sealed, expires_at: binding.expires_at })
+}
+
+fn password(text: &str) -> NewPassword {
+    NewPassword::parse(text.to_owned()).ok().unwrap()
+}
+
+fn binding(operation: u128) -> Binding {
+    Binding {
         tenant: TENANT,
         operation: OperationId(Uuid::from_u128(operation)),
         account: "anna".to_owned(),
-        expires_at,
-    };
+        expires_at: 2_000,
+    }
+}
+
+fn recipients() -> RecipientList {
     let signer = SigningKey::from_bytes(&[2; 32]);
-    let list = RecipientList::sign(
-        DirectoryId(Uuid::from_u128(3)),
-        1,
-        10_000,
-        vec![recipient().public()],
-        &signer,
-    );
-    let password = NewPassword::parse(PASSWORD.to_owned()).ok().unwrap();
-    let mut rng = StdRng::seed_from_u64(1);
-    let sealed = SealedPassword::seal(&password, &binding, &list, &mut rng).unwrap();
-    change(operation, ChangeAct::Reset { sealed, expires_at })
+    let keys = vec![recipient().public()];
+    RecipientList::sign(DirectoryId(Uuid::from_u128(3)), 1, 10_000, keys, &signer)
 }
 
 fn not_done(reason: NotDone) -> Outcome {
@@ -267,7 +295,7 @@ fn not_done(reason: NotDone) -> Outcome {
 async fn a_repeated_order_is_answered_and_not_carried_out_again() {
     let directory = Counting::with([]);
     let mut lab = Lab::new(&directory);
-    for change in [unlock(1), reset(2)] {
+    for change in [unlock(1), reset(2), change_password(3)] {
         let before = directory.writes();
         assert_eq!(lab.order(change.clone()).await, Outcome::Done);
         assert_eq!(lab.order(change.clone()).await, Outcome::Done);
@@ -294,7 +322,7 @@ fn again(change: Change) -> Change {
 
 #[tokio::test(start_paused = true)]
 async fn what_another_agent_has_done_is_seen_and_not_done_again() {
-    for change in [unlock(1), reset(1)] {
+    for change in [unlock(1), reset(1), change_password(1)] {
         let directory = Counting::with([]);
         directory.writes.store(1, Ordering::SeqCst);
         assert_eq!(Lab::new(&directory).order(again(change)).await, Outcome::Done);
@@ -304,7 +332,7 @@ async fn what_another_agent_has_done_is_seen_and_not_done_again() {
 
 #[tokio::test(start_paused = true)]
 async fn what_a_dead_agent_has_not_done_is_done() {
-    for change in [unlock(1), reset(1)] {
+    for change in [unlock(1), reset(1), change_password(1)] {
         let directory = Counting::with([]);
         assert_eq!(Lab::new(&directory).order(again(change)).await, Outcome::Done);
         assert_eq!(directory.writes(), 1);
@@ -357,7 +385,7 @@ async fn what_is_refused_because_another_agent_has_just_written_is_done() {
 
 #[tokio::test(start_paused = true)]
 async fn an_agent_that_is_overtaken_by_another_tells_the_truth() {
-    for change in [unlock(1), reset(1)] {
+    for change in [unlock(1), reset(1), change_password(1)] {
         let directory = Counting::with([Fate::Overtaken]);
         let mut lab = Lab::new(&directory);
         lab.write_back.has_others(true);
@@ -371,8 +399,50 @@ async fn an_agent_that_is_overtaken_by_another_tells_the_truth() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn to_a_second_writer_a_wrong_present_password_may_be_the_first_ones_doing() {
+    let overtaken = Fate::RefusedAsOvertaken(NotDone::OldPassword);
+    let directory = Counting::with([overtaken]);
+    let mut lab = Lab::new(&directory);
+    lab.write_back.has_others(true);
+    assert_eq!(lab.order(change_password(1)).await, Outcome::Done);
+    // Where nothing is written it is wrong, whoever else there is.
+    let directory = Counting::with([Fate::Refused(NotDone::OldPassword)]);
+    let mut lab = Lab::new(&directory);
+    lab.write_back.has_others(true);
+    assert_eq!(lab.order(change_password(1)).await, not_done(NotDone::OldPassword));
+    assert_eq!(directory.writes(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_to_the_same_password_is_never_begun() {
+    let directory = Counting::with([]);
+    let refused = Lab::new(&directory).order(change_from(1, PASSWORD)).await;
+    assert_eq!(refused, not_done(NotDone::Password(PasswordRefusal::UsedBefore)));
+    assert_eq!(directory.writes(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_sealed_for_a_change_does_not_open_as_a_reset_nor_the_other_way() {
+    let directory = Counting::with([]);
+    let mut lab = Lab::new(&directory);
+    let sealed_in = |change: Change| match change.act {
+        ChangeAct::Reset { sealed, expires_at } | ChangeAct::Change { sealed, expires_at } => {
+            (sealed, expires_at)
+        }
+        ChangeAct::Unlock => panic!("nothing is sealed for an unlock"),
+    };
+    let (sealed, expires_at) = sealed_in(change_password(1));
+    let as_reset = change(1, ChangeAct::Reset { sealed, expires_at });
+    assert_eq!(lab.order(as_reset).await, not_done(NotDone::NotOpened));
+    let (sealed, expires_at) = sealed_in(reset(2));
+    let as_change = change(2, ChangeAct::Change { sealed, expires_at });
+    assert_eq!(lab.order(as_change).await, not_done(NotDone::NotOpened));
+    assert_eq!(directory.writes(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lost_answer_is_found_out_by_reading() {
-    for change in [unlock(1), reset(1)] {
+    for change in [unlock(1), reset(1), change_password(1)] {
         let directory = Counting::with([Fate::AnswerLost]);
         assert_eq!(Lab::new(&directory).order(change).await, Outcome::Done);
         assert_eq!(directory.writes(), 1);

@@ -2,7 +2,7 @@
 //! No network, no judgement of who may be touched (`scope`).
 
 use protocol::{
-    directory::{AccountRecord, AccountStatus, ExternalId, Fence, Field},
+    directory::{AccountRecord, AccountStatus, ExternalId, Fence, Field, LockoutRules},
     phone::Phone,
 };
 use uuid::Uuid;
@@ -39,6 +39,8 @@ pub(super) const LIVE: &[&str] = &[
     "servicePrincipalName",
     "tokenGroups",
     "lockoutTime",
+    "badPwdCount",
+    "badPasswordTime",
     "pwdLastSet",
     "accountExpires",
     "lastLogon",
@@ -243,7 +245,12 @@ pub(super) fn status(entry: &Entry, read: Circumstances<'_>) -> AccountStatus {
         too_new_until: too_new_until(entry, rules.min_age_seconds, read.unix_seconds),
         reset_obeys_age_and_history: read.offers_policy_hints,
         replicates_later: !read.is_pdc,
+        wrong_tries_left: read
+            .policy
+            .lockout
+            .and_then(|lockout| wrong_tries_left(entry, lockout, read.unix_seconds)),
         lockout: read.policy.lockout,
+        takes_changes: !read.is_read_only,
         rules,
         fence: Fence {
             controller: read.controller.to_owned(),
@@ -252,6 +259,18 @@ pub(super) fn status(entry: &Entry, read: Circumstances<'_>) -> AccountStatus {
             key_version: values.key_version,
         },
     }
+}
+
+/// How many wrong passwords are left before the lock. `None`: as many as one likes, or the count
+/// is hidden. It belongs to this controller, which is the one that is written to.
+fn wrong_tries_left(entry: &Entry, lockout: LockoutRules, unix_seconds: i64) -> Option<u16> {
+    let threshold = Some(lockout.threshold).filter(|&threshold| threshold > 0)?;
+    let counted = entry.number("badPwdCount")?;
+    let window = i64::try_from(lockout.window_seconds).unwrap_or(i64::MAX);
+    let last = entry.number("badPasswordTime").map_or(i64::MAX, unix_of);
+    let counts = last.saturating_add(window) > unix_seconds;
+    let counted = if counts { u16::try_from(counted).unwrap_or(u16::MAX) } else { 0 };
+    Some(threshold.saturating_sub(counted))
 }
 
 /// Whether a password is of no use for signing in.
@@ -411,6 +430,25 @@ mod tests {
         for never in [b"0".as_slice(), b"9223372036854775807", b"x"] {
             assert!(!live(&[("accountExpires", never)]).account_expired);
         }
+    }
+
+    #[test]
+    fn wrong_passwords_count_while_they_are_remembered() {
+        let filetime = |unix: i64| ((unix + 11_644_473_600) * 10_000_000).to_string();
+        let left = |count: &str, at: Option<i64>, threshold| {
+            let at = at.map(filetime);
+            let mut values = vec![("badPwdCount", count.as_bytes())];
+            values.extend(at.as_ref().map(|at| ("badPasswordTime", at.as_bytes())));
+            let rules =
+                LockoutRules { threshold, duration_seconds: Some(1_800), window_seconds: 600 };
+            wrong_tries_left(&entry(&values), rules, NOW)
+        };
+        assert_eq!(left("2", Some(NOW - 599), 3), Some(1));
+        assert_eq!(left("2", Some(NOW - 601), 3), Some(3), "forgotten");
+        assert_eq!(left("2", None, 3), Some(1), "who hides when is taken for now");
+        assert_eq!(left("9", Some(NOW), 3), Some(0));
+        assert_eq!(left("9", Some(NOW), 0), None, "never locked");
+        assert_eq!(left("x", Some(NOW), 3), None, "hidden");
     }
 
     #[test]

@@ -85,6 +85,8 @@ pub struct AccountExamination {
 pub enum Right {
     /// The extended right Reset Password.
     ResetPassword,
+    /// The extended right Change Password, which everybody has as a domain is delivered.
+    ChangePassword,
     /// Writing `lockoutTime`.
     WriteLockoutTime,
     /// Writing `pwdLastSet`.

@@ -12,7 +12,9 @@ use protocol::{
     sealed::{RecipientKey, SealedPassword},
     text::{CodeText, UserIdText},
 };
-use recovery::{Act, Call, CodeVerdict, Limit, Limits, Method, StageName, Times, Timestamp};
+use recovery::{
+    Act, Call, CodeVerdict, Limit, Limits, Method, Stage, StageName, Times, Timestamp,
+};
 use serde_json::json;
 use store::{AccountRow, OperationRow, OperationState, RecoveryRow, StoreError, Tx};
 
@@ -39,7 +41,7 @@ pub enum Input {
     ChooseMethod(String),
     /// Prove it, from this address.
     EnterCode(CodeText, IpAddr),
-    /// Unlock, or reset.
+    /// Unlock, change or reset.
     ChooseAct(ApiAct),
     /// Hand over the sealed password.
     SetPassword(Box<SealedPassword>),
@@ -370,7 +372,9 @@ async fn set_password(
     if sealed.version != protocol::VERSION || !for_all {
         return Err(Refused::new(ProblemCode::SealRejected));
     }
-    check_acts_left(tx, service, row, Act::Reset, now).await?;
+    let changes = matches!(row.session.stage, Stage::Working { act: Act::Change, .. });
+    let act = if changes { Act::Change } else { Act::Reset };
+    check_acts_left(tx, service, row, act, now).await?;
     let tries = act_key(service, row, Limits::PASSWORD);
     if let Some(until) = tx.take(&tries, Limits::PASSWORD, now).await? {
         return Err(Refused::too_many(now.until(until)));
@@ -437,7 +441,7 @@ async fn begin_operation(
     let (id, state, fence) = match (act, ahead) {
         (Act::Unlock, Some(ahead)) => (ahead.operation, OperationState::Sent, Some(ahead.fence)),
         (Act::Unlock, None) => (new_id(), OperationState::Waiting, None),
-        (Act::Reset, _) => (new_id(), OperationState::Typing, None),
+        (Act::Reset | Act::Change, _) => (new_id(), OperationState::Typing, None),
     };
     // The seal outlives the recovery's own time, the operation does not.
     let seal_expires_at = now.plus(Times::RECOVERY).unix_seconds();
@@ -480,7 +484,38 @@ async fn check_acts_left(
     if tx.left(&act_key(service, row, limit), limit, now).await? == 0 {
         return Err(Refused::too_many(limit.shut));
     }
+    if act == Act::Change && present_password_tries(tx, service, row, now).await? == 0 {
+        // Used up in another recovery meanwhile.
+        return Err(Refused::too_many(Limits::PRESENT_PASSWORD.shut));
+    }
     Ok(())
+}
+
+/// How many wrong present passwords the account has left: one count for whatever lane, since the
+/// directory has one.
+pub(crate) async fn present_password_tries(
+    tx: &mut Tx<'_>,
+    service: &Service,
+    row: &RecoveryRow,
+    now: Timestamp,
+) -> Result<u32, StoreError> {
+    tx.left(&present_password_key(service, row), Limits::PRESENT_PASSWORD, now).await
+}
+
+/// Counts one. (Only one operation of an account is in flight, so none is tried uncounted.)
+pub(crate) async fn count_present_password(
+    tx: &mut Tx<'_>,
+    service: &Service,
+    row: &RecoveryRow,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    tx.take(&present_password_key(service, row), Limits::PRESENT_PASSWORD, now).await?;
+    Ok(())
+}
+
+fn present_password_key(service: &Service, row: &RecoveryRow) -> [u8; 32] {
+    let account = row.account.unwrap_or_default();
+    limit_key(&service.keys, Limits::PRESENT_PASSWORD, "any", &[account.as_bytes()])
 }
 
 /// Counts a change of an account.
@@ -499,7 +534,7 @@ pub(crate) async fn count_act(
 fn act_limit(act: Act) -> Limit {
     match act {
         Act::Unlock => Limits::UNLOCK,
-        Act::Reset => Limits::RESET,
+        Act::Reset | Act::Change => Limits::RESET,
     }
 }
 

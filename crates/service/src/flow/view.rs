@@ -12,7 +12,7 @@ use protocol::{
     directory::{AccountStatus, NotDone},
     id::{OperationId, TenantId},
     problem::ProblemCode,
-    sealed::Binding,
+    sealed::{Binding, RecipientList},
 };
 use recovery::{
     Act, Call, Code, Ended, Finding, Mask, Method, Span, Stage, Times, Timestamp, Waiting,
@@ -269,7 +269,22 @@ async fn stage(
             finding: finding_of(session.finding.unwrap_or(Finding::Unreachable)),
             acts: acts(),
         },
-        Stage::NewPassword { refused } => new_password(tx, service, row, *refused, now).await?,
+        Stage::NewPassword { refused } => {
+            let Asked { rules, binding, recipients, refused } =
+                asked(tx, service, row, *refused, now).await?;
+            ApiStage::NewPassword {
+                first: session.finding == Some(Finding::NeverUsed),
+                rules,
+                binding,
+                recipients,
+                refused: refused.and_then(NotDone::password_refusal),
+            }
+        }
+        Stage::ChangePassword { refused } => {
+            let Asked { rules, binding, recipients, refused } =
+                asked(tx, service, row, *refused, now).await?;
+            ApiStage::ChangePassword { rules, binding, recipients, refused }
+        }
         Stage::Working { act, since } => {
             ApiStage::Working { act: api_act(*act), since_s: now.since(*since).seconds_up() }
         }
@@ -311,13 +326,21 @@ async fn offer(
     })
 }
 
-async fn new_password(
+/// What is asked for where a password is typed.
+struct Asked {
+    rules: PasswordRules,
+    binding: Binding,
+    recipients: RecipientList,
+    refused: Option<NotDone>,
+}
+
+async fn asked(
     tx: &mut Tx<'_>,
     service: &Service,
     row: &RecoveryRow,
     refused: bool,
     now: Timestamp,
-) -> Result<ApiStage, Refused> {
+) -> Result<Asked, Refused> {
     let inconsistent = |what| Refused::from(store::StoreError::Inconsistent(what));
     let id = row.operation.ok_or_else(|| inconsistent("operation"))?;
     let operation = tx.operation(id).await?.ok_or_else(|| inconsistent("operation"))?;
@@ -326,13 +349,11 @@ async fn new_password(
         .await?
         .ok_or_else(|| Refused::new(ProblemCode::DirectoryUnavailable))?;
     let status = status_of(row);
-    let finding = row.session.finding;
-    Ok(ApiStage::NewPassword {
-        first: finding == Some(Finding::NeverUsed),
+    Ok(Asked {
         rules: status.map_or_else(PasswordRules::unread, |status| status.rules),
         binding: binding(row, &operation),
         recipients,
-        refused: reason_not(row).filter(|_| refused).and_then(NotDone::password_refusal),
+        refused: reason_not(row).filter(|_| refused),
     })
 }
 
@@ -363,9 +384,10 @@ fn plain(service: &Service, row: &RecoveryRow, stage: &ApiStage, calls: &[ApiCal
         ApiStage::Choice { acts, .. } if acts.is_empty() => "choice-none",
         ApiStage::Choice { .. } => "choice",
         ApiStage::NewPassword { .. } => "new-password",
+        ApiStage::ChangePassword { .. } => "change-password",
         ApiStage::Working { .. } => "working",
         ApiStage::Done { act: ApiAct::Unlock, .. } => "done-unlock",
-        ApiStage::Done { act: ApiAct::Reset, .. } => "done-reset",
+        ApiStage::Done { act: ApiAct::Reset | ApiAct::Change, .. } => "done-reset",
         ApiStage::NotDone { .. } => "not-done",
         ApiStage::NotKnown { .. } => "not-known",
         ApiStage::Ended { .. } => "ended",
@@ -394,6 +416,7 @@ pub(super) fn act_of(act: ApiAct) -> Act {
     match act {
         ApiAct::Unlock => Act::Unlock,
         ApiAct::Reset => Act::Reset,
+        ApiAct::Change => Act::Change,
     }
 }
 
@@ -401,6 +424,7 @@ fn api_act(act: Act) -> ApiAct {
     match act {
         Act::Unlock => ApiAct::Unlock,
         Act::Reset => ApiAct::Reset,
+        Act::Change => ApiAct::Change,
     }
 }
 

@@ -434,12 +434,27 @@ impl Lab {
 
     /// Seals a password as a client does for what a view says.
     pub fn seal(&self, heard: &Heard, password: &str) -> Value {
-        let Stage::NewPassword { binding, recipients, .. } = heard.stage() else {
-            panic!("no new-password page: {heard:?}");
+        let (Stage::NewPassword { binding, recipients, .. }
+        | Stage::ChangePassword { binding, recipients, .. }) = heard.stage()
+        else {
+            panic!("no page for a password: {heard:?}");
         };
         let password = NewPassword::parse(password.to_owned()).unwrap();
         let mut rng = StdRng::seed_from_u64(5);
         let sealed = SealedPassword::seal(&password, &binding, &recipients, &mut rng).unwrap();
+        json!({ "sealed": sealed })
+    }
+
+    /// The same of both passwords of a change.
+    pub fn seal_change(&self, heard: &Heard, present: &str, new: &str) -> Value {
+        let Stage::ChangePassword { binding, recipients, .. } = heard.stage() else {
+            panic!("no page for a change: {heard:?}");
+        };
+        let typed = |text: &str| NewPassword::parse(text.to_owned()).unwrap();
+        let (present, new) = (typed(present), typed(new));
+        let mut rng = StdRng::seed_from_u64(6);
+        let sealed =
+            SealedPassword::seal_change(&present, &new, &binding, &recipients, &mut rng).unwrap();
         json!({ "sealed": sealed })
     }
 

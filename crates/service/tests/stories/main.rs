@@ -5,6 +5,7 @@
 
 mod alerts;
 mod attackers;
+mod changes;
 mod harness;
 mod recoveries;
 mod repetitions;

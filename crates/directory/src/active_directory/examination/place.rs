@@ -3,7 +3,7 @@
 
 use super::{
     super::{
-        access::{AccessList, RESET_PASSWORD, Wanted, grants},
+        access::{AccessList, CHANGE_PASSWORD, RESET_PASSWORD, Wanted, grants},
         connection::Session,
         distinguished_name::DistinguishedName,
         listing::PERSONS,
@@ -70,7 +70,7 @@ pub(super) async fn examine_subtree(
     let sample = look_at_sample(session, base).await?;
     if let Some(sample) = &sample {
         // What an account needs beyond what is delegated, seen at one of them.
-        missing.extend(sample.unreadable.iter().copied());
+        missing.extend(sample.undelegated.iter().copied());
         if missing.is_empty() {
             missing.clone_from(&sample.missing_of_the_head(base));
         }
@@ -213,8 +213,8 @@ async fn not_inheriting(
 /// One account that may be touched, looked at alone.
 struct Sample {
     dn: String,
-    /// Rights to read that it lacks.
-    unreadable: Vec<Right>,
+    /// Rights that are not delegated in the subtree, and that it lacks.
+    undelegated: Vec<Right>,
     /// Rights to write that it lacks.
     unwritable: Vec<Right>,
 }
@@ -262,7 +262,8 @@ async fn look_at_sample(session: &Session, base: &str) -> Result<Option<Sample>,
         let lacking = |held: &[(Right, bool)]| -> Vec<Right> {
             held.iter().filter(|(_, held)| !held).map(|(right, _)| *right).collect()
         };
-        let unreadable = lacking(&[
+        let undelegated = lacking(&[
+            (Right::ChangePassword, grants(&list, &scope.own_sids, &CHANGE_PASSWORD)),
             (Right::ReadKeyVersion, account.number("msDS-KeyVersionNumber").is_some()),
             (Right::ReadGroups, !account.all("tokenGroups").is_empty()),
         ]);
@@ -271,9 +272,9 @@ async fn look_at_sample(session: &Session, base: &str) -> Result<Option<Sample>,
             (Right::WriteLockoutTime, writes("lockoutTime")),
             (Right::WritePwdLastSet, writes("pwdLastSet")),
         ]);
-        let is_good = unreadable.is_empty() && unwritable.is_empty();
+        let is_good = undelegated.is_empty() && unwritable.is_empty();
         if is_good || sample.is_none() {
-            sample = Some(Sample { dn: account.dn.clone(), unreadable, unwritable });
+            sample = Some(Sample { dn: account.dn.clone(), undelegated, unwritable });
         }
         if is_good {
             break;
