@@ -6,7 +6,10 @@ use altcha::{Challenge, SolveChallengeOptions, solve_challenge};
 use anyhow::{Context as _, Result};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use password::NewPassword;
-use protocol::{api::Draws, sealed::SealedPassword};
+use protocol::{
+    api::Draws,
+    sealed::{Binding, RecipientList, SealedPassword},
+};
 use rand::{SeedableRng as _, rngs::StdRng};
 use serde_json::{Value, json};
 
@@ -42,10 +45,25 @@ fn solve(challenge: &Value) -> Result<String> {
 /// # Errors
 /// When the stage has no recipients.
 pub(crate) fn seal(stage: &Value, password: &str) -> Result<Value> {
-    let password = NewPassword::parse(password.to_owned()).ok().context("no password")?;
-    let binding = serde_json::from_value(stage["binding"].clone())?;
-    let recipients = serde_json::from_value(stage["recipients"].clone())?;
+    let (password, (binding, recipients)) = (typed(password)?, seal_for(stage)?);
     let mut rng = StdRng::seed_from_u64(7);
     let sealed = SealedPassword::seal(&password, &binding, &recipients, &mut rng)?;
     Ok(serde_json::to_value(&sealed)?)
+}
+
+/// What a person typed.
+///
+/// # Errors
+/// When it can be no password.
+pub(crate) fn typed(password: &str) -> Result<NewPassword> {
+    NewPassword::parse(password.to_owned()).ok().context("no password")
+}
+
+/// What to seal for, as a stage of a view says.
+///
+/// # Errors
+/// When it does not.
+pub(crate) fn seal_for(stage: &Value) -> Result<(Binding, RecipientList)> {
+    let binding = serde_json::from_value(stage["binding"].clone())?;
+    Ok((binding, serde_json::from_value(stage["recipients"].clone())?))
 }

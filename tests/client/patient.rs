@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use protocol::sealed::SealedPassword;
+use rand::{SeedableRng as _, rngs::StdRng};
 use serde_json::{Value, json};
 use tests::lab::{http::Http, wait};
 
@@ -10,6 +12,15 @@ use crate::client;
 
 /// How long an outcome may take: an agent trusts after 30 s that no write arrives any more.
 const SETTLED: Duration = Duration::from_secs(100);
+
+/// What a person asks for.
+pub(crate) enum Asked<'a> {
+    Unlock,
+    /// This new password.
+    Reset(&'a str),
+    /// The present password, and the one in its place.
+    Change(&'a str, &'a str),
+}
 
 /// A client that repeats each call with its key until it is answered.
 pub(crate) struct Patient {
@@ -80,17 +91,20 @@ impl Patient {
         self.wait_for(&["choice"]).map(drop)
     }
 
-    /// The call that unlocks; or that sets this password, after the page for it was reached.
-    pub(crate) fn last_call(
-        &mut self,
-        new_password: Option<&str>,
-    ) -> Result<(&'static str, Value)> {
-        let Some(password) = new_password else {
-            return Ok(("recovery/act", json!({ "act": "unlock" })));
+    /// The call that does what is asked for, after the page for it was reached.
+    pub(crate) fn last_call(&mut self, asked: &Asked<'_>) -> Result<(&'static str, Value)> {
+        let sealed = match asked {
+            Asked::Unlock => return Ok(("recovery/act", json!({ "act": "unlock" }))),
+            Asked::Reset(new) => {
+                self.step("recovery/act", &json!({ "act": "reset" }))?;
+                client::seal(&self.wait_for(&["new-password"])?["stage"], new)?
+            }
+            Asked::Change(present, new) => {
+                self.step("recovery/act", &json!({ "act": "change" }))?;
+                let view = self.wait_for(&["change-password"])?;
+                seal_change(&view["stage"], present, new)?
+            }
         };
-        self.step("recovery/act", &json!({ "act": "reset" }))?;
-        let view = self.wait_for(&["new-password"])?;
-        let sealed = client::seal(&view["stage"], password)?;
         Ok(("recovery/password", json!({ "sealed": sealed })))
     }
 
@@ -107,4 +121,13 @@ impl Patient {
 /// Asks until something answers: what was killed comes up again.
 fn answered<T>(what: &str, mut ask: impl FnMut() -> Result<T>) -> Result<T> {
     wait::until(what, wait::PATIENCE, || Ok(ask().ok()))
+}
+
+/// The present password and a new one, sealed together.
+fn seal_change(stage: &Value, present: &str, new: &str) -> Result<Value> {
+    let (present, new) = (client::typed(present)?, client::typed(new)?);
+    let (binding, recipients) = client::seal_for(stage)?;
+    let mut rng = StdRng::seed_from_u64(7);
+    let sealed = SealedPassword::seal_change(&present, &new, &binding, &recipients, &mut rng)?;
+    Ok(serde_json::to_value(&sealed)?)
 }

@@ -14,7 +14,7 @@ mod patient;
 use std::{collections::BTreeMap, fmt::Write as _, thread, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
-use patient::Patient;
+use patient::{Asked, Patient};
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 use tests::{
     harness::{organisation::Organisation, people::Person},
@@ -98,11 +98,11 @@ struct Case {
 }
 
 impl Case {
-    /// Half of them the agent, half of them an unlock.
+    /// Half of them the agent; each act as often as the others.
     fn of(number: usize, rng: &mut StdRng) -> Self {
         Self {
             number,
-            act: ["unlock", "reset"][number / 2 % 2],
+            act: ["unlock", "reset", "change"][number / 2 % 3],
             // In turns: an agent whose links break at once, again and again, waits longer.
             victim: ["agent", "service"][number % 2],
             after: Duration::from_millis(rng.next_u64() % OPERATION_MILLIS),
@@ -142,13 +142,21 @@ struct Struck {
 
 /// Lets a person prove who they are and ask, kills in the middle of it, and starts again.
 fn strike(organisation: &mut Organisation, person: &Person, case: Case) -> Result<Struck> {
-    organisation.lock(person)?;
+    // Who is locked out is offered no change.
+    if case.act != "change" {
+        organisation.lock(person)?;
+    }
     let mut client = Patient::new(organisation.service.api(), case.number);
     let user_id = organisation.user_id(person);
     client.prove(&user_id, || organisation.mailbox.wait_for_newest_code(person.email))?;
     let before = Shown::read(organisation, person)?;
     let password = case.password();
-    let (path, body) = client.last_call((case.act == "reset").then_some(&password))?;
+    let asked = match case.act {
+        "unlock" => Asked::Unlock,
+        "reset" => Asked::Reset(&password),
+        _ => Asked::Change(person.password, &password),
+    };
+    let (path, body) = client.last_call(&asked)?;
     let stepped = thread::scope(|scope| {
         let call = scope.spawn(|| client.step(path, &body));
         // The drawn moment.
@@ -198,8 +206,9 @@ impl Table {
             }
             unlocked
         } else {
-            if writes > 1 || set != (writes == 1) || unlocked != (writes == 1) {
-                breach("a reset wrote another number of times than once or never");
+            let should_unlock = case.act == "change" || writes == 1;
+            if writes > 1 || set != (writes == 1) || unlocked != should_unlock {
+                breach("a password was written another number of times than once or never");
             }
             writes == 1
         };
@@ -213,7 +222,7 @@ impl Table {
             _ => {}
         }
         if told == "done"
-            && case.act == "reset"
+            && case.act != "unlock"
             && organisation.sign_in(&person, &case.password())? != SignIn::Accepted
         {
             breach("told done, and the password is another");

@@ -12,7 +12,7 @@ mod patient;
 use std::{thread, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
-use patient::Patient;
+use patient::{Asked, Patient};
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 use tests::{
     harness::{organisation::Organisation, people::Person},
@@ -94,7 +94,7 @@ impl Shown {
 /// later, so it is asked when all were struck.
 struct Struck {
     person: Person,
-    resets: bool,
+    act: &'static str,
     client: Patient,
     before: [Shown; 2],
     after: Duration,
@@ -102,27 +102,36 @@ struct Struck {
 
 impl std::fmt::Debug for Struck {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (name, act) = (self.person.name, if self.resets { "reset" } else { "unlock" });
+        let (name, act) = (self.person.name, self.act);
         write!(f, "{name}: {act}, killed after {:?}; before {:?}", self.after, self.before)
     }
 }
 
-/// Even numbers unlock, odd ones set a password.
+/// Unlocks, sets a password and changes one, in turns.
 fn strike(
     organisation: &mut Organisation,
     other: &Samba,
     person: &Person,
     (number, after): (usize, Duration),
 ) -> Result<Struck> {
-    organisation.lock(person)?;
-    other.lock(person.name)?;
+    let act = ["unlock", "reset", "change"][number % 3];
+    // Who is locked out is offered no change.
+    if act != "change" {
+        organisation.lock(person)?;
+        other.lock(person.name)?;
+    }
     let mut client = Patient::new(organisation.service.api(), number);
     let user_id = organisation.user_id(person);
     client.prove(&user_id, || organisation.mailbox.wait_for_newest_code(person.email))?;
     let first = &organisation.domain()?.samba;
     let before = [Shown::at(first, person)?, Shown::at(other, person)?];
-    let password = (number % 2 == 1).then(|| format!("Green-lanterns-{number}"));
-    let (path, body) = client.last_call(password.as_deref())?;
+    let password = format!("Green-lanterns-{number}");
+    let asked = match act {
+        "unlock" => Asked::Unlock,
+        "reset" => Asked::Reset(&password),
+        _ => Asked::Change(person.password, &password),
+    };
+    let (path, body) = client.last_call(&asked)?;
     thread::scope(|scope| -> Result<()> {
         let call = scope.spawn(|| client.step(path, &body));
         // The drawn moment.
@@ -133,7 +142,7 @@ fn strike(
         samba.start_controller()?;
         called
     })?;
-    Ok(Struck { person: *person, resets: password.is_some(), client, before, after })
+    Ok(Struck { person: *person, act, client, before, after })
 }
 
 impl Struck {
@@ -146,7 +155,7 @@ impl Struck {
         ensure!(written <= 1, "written on both: {now:?}");
         for (before, now) in self.before.iter().zip(&now) {
             let writes = now.key_version - before.key_version;
-            ensure!(writes <= u32::from(self.resets), "written twice: {now:?}");
+            ensure!(writes <= u32::from(self.act != "unlock"), "written twice: {now:?}");
         }
         ensure!(told == "not-known" || (told == "done") == (written == 1), "{told}: {now:?}");
         Ok(told)

@@ -145,9 +145,9 @@ new-password-rule-contains-name = No part of your name or user ID
 new-password-rule-unusable-character = No tabs or line breaks
 new-password-rule-history = { $count ->
     [one] Not your last password
-   *[other] Not one of your last { $count } passwords
+   *[other] None of your last { $count } passwords
 }
-new-password-rule-incomplete = More rules of your company may apply.
+new-password-rule-incomplete = More company rules may apply.
 new-password-met = Done: { $rule }
 new-password-open = Not yet: { $rule }
 new-password-count = { $met } of { $all } done.
@@ -163,22 +163,22 @@ new-password-unmet-contains-name = Leave out your name and your user ID
 new-password-unmet-unusable-character = Leave out tabs and line breaks
 new-password-refused-too-short = That was too short. Choose a longer one.
 new-password-refused-too-long = That was too long. Choose a shorter one.
-new-password-refused-too-few-classes = That had too few kinds of characters. Mix ABC, abc, 123 and symbols.
+new-password-refused-too-few-classes = Too few kinds of characters. Mix ABC, abc, 123 and symbols.
 new-password-refused-contains-name = That had your name in it. Choose one without it.
 new-password-refused-unusable-character = That had a character that cannot be used. Choose another password.
 new-password-refused-used-before = You used that one before. Choose a new one.
 new-password-refused-too-new = Your password is too new to change. Try tomorrow, or get help.
 new-password-refused-too-common = That one is easy to guess. Choose a rarer one.
-new-password-refused-rules = Your company’s rules forbid that one. Choose a longer one with other words.
+new-password-refused-rules = Company rules forbid that one. Choose a longer one with other words.
 
 ## Change password
 change-password-title = Change your password
-change-password-present = The password you have now
-change-password-new = Your new password
+change-password-present = Password you have now
+change-password-new = New password
 change-password-submit = Change password
 change-password-present-missing = Enter the password you have now
 change-password-same = Choose one that is not the one you have now
-change-password-wrong = That is not the password you have now. You can try once more.
+change-password-wrong = That is not the password you have now. One more try.
 
 ## Working
 working-unlock-title = We are unlocking your account

@@ -395,8 +395,7 @@ impl Session {
     pub fn set_password(&mut self, policy: &Policy, now: Timestamp) -> Result<(), Refusal> {
         self.admit(Call::SetPassword)?;
         self.seen_at = now;
-        let act =
-            if self.name() == StageName::ChangePassword { Act::Change } else { Act::Reset };
+        let act = if self.name() == StageName::ChangePassword { Act::Change } else { Act::Reset };
         let next = Stage::Working { act, since: now };
         self.go_on(Call::SetPassword, next, policy, now)
     }
@@ -429,9 +428,11 @@ impl Session {
         };
         let next = match outcome {
             OutcomeKind::Done => Stage::Done { act },
-            OutcomeKind::Failed(
-                ActFailure::PasswordRefused | ActFailure::PresentPasswordWrong,
-            ) if act == Act::Change => Stage::ChangePassword { refused: true },
+            OutcomeKind::Failed(ActFailure::PasswordRefused | ActFailure::PresentPasswordWrong)
+                if act == Act::Change =>
+            {
+                Stage::ChangePassword { refused: true }
+            }
             OutcomeKind::Failed(ActFailure::PasswordRefused) => {
                 Stage::NewPassword { refused: true }
             }

@@ -254,12 +254,8 @@ enum Push {
 
 fn pushes() -> impl Strategy<Value = Vec<Push>> {
     let call = proptest::sample::select(Call::ALL.to_vec()).prop_map(Push::Call);
-    let findings = vec![
-        Finding::Locked,
-        Finding::NothingWrong,
-        Finding::PasswordExpired,
-        Finding::Disabled,
-    ];
+    let findings =
+        vec![Finding::Locked, Finding::NothingWrong, Finding::PasswordExpired, Finding::Disabled];
     let push = prop_oneof![
         4 => call,
         3 => any::<bool>().prop_map(Push::Code),

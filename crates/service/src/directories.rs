@@ -465,7 +465,8 @@ pub(crate) async fn finish_in(
     };
     let kind = match outcome {
         Outcome::NotDone { reason } => {
-            let may_try = count_present_password(tx, service, &row, &operation, *reason, now).await?;
+            let may_try =
+                count_present_password(tx, service, &row, &operation, *reason, now).await?;
             OutcomeKind::Failed(failure_of(operation.act, *reason, may_try))
         }
         Outcome::Done | Outcome::NotKnown => kind,

@@ -166,7 +166,10 @@ enum Prepared {
     /// The hash of a new password.
     Set(String),
     /// The same, if the present one was right, and which key version that was compared with.
-    Change { compared_with: i64, hash: Option<String> },
+    Change {
+        compared_with: i64,
+        hash: Option<String>,
+    },
 }
 
 async fn prepare(service: &Arc<Service>, operation: &OperationRow) -> Result<Prepared, NotDone> {

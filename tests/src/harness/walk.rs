@@ -144,6 +144,18 @@ impl<'a> Walk<'a> {
         self.see(done)
     }
 
+    /// Types the present password and a new one, and hands them in.
+    ///
+    /// # Errors
+    /// When the page does not come.
+    pub fn type_both_passwords(&mut self, present: &str, new: &str) -> Result<()> {
+        self.see("change-password-title")?;
+        self.app.fill_nth(0, present)?;
+        self.app.fill_nth(1, new)?;
+        self.picture("change-password-typed")?;
+        self.press("change-password-submit")
+    }
+
     /// Mends a mistyped user ID on the page that asks for the code.
     ///
     /// # Errors

@@ -36,12 +36,12 @@ const seen = e => e.getClientRects().length > 0 && !e.disabled;
 const all = [...document.querySelectorAll('button, a[href], [role=button], [role=radio], summary, label')].filter(seen);
 return all.find(e => said(e) === arguments[0]) || all.find(e => said(e).startsWith(arguments[0])) || null;
 "#;
-/// The one field of the page.
+/// The fields of the page, in their order.
 const FIELD: &str = r#"
 const seen = e => e.getClientRects().length > 0 && !e.disabled && !e.readOnly;
 const types = ['text', 'password', 'email', 'tel', 'number', 'search'];
 const main = document.querySelector('main') || document.body;
-return [...main.querySelectorAll('input')].filter(e => types.includes(e.type)).find(seen) || null;
+return [...main.querySelectorAll('input')].filter(e => types.includes(e.type) && seen(e))[arguments[0]] || null;
 "#;
 const HEADING: &str = r"
 const heading = document.querySelector('h1');
@@ -164,8 +164,17 @@ impl App {
     /// # Errors
     /// When there is none.
     pub fn fill(&self, text: &str) -> Result<()> {
+        self.fill_nth(0, text)
+    }
+
+    /// Fills one of several fields, counted from 0.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn fill_nth(&self, nth: usize, text: &str) -> Result<()> {
         let window = self.window()?;
-        let field = wait::until("a field to fill", PATIENCE, || window.find(FIELD, &json!([])));
+        let find = || window.find(FIELD, &json!([nth]));
+        let field = wait::until("a field to fill", PATIENCE, find);
         let field = field.with_context(|| self.what_is_shown())?;
         window.clear(&field)?;
         window.type_into(&field, text)

@@ -17,7 +17,10 @@ const pages = [
   "choice-locked",
   "choice-disabled",
   "choice-too-new",
+  "choice-password-expired",
   "new-password",
+  "change-password",
+  "change-password-wrong",
   "new-password-refused-too-new",
   "working-long",
   "done-unlock",
@@ -50,7 +53,7 @@ for (const name of pages) {
   });
 }
 
-const some = ["enter-code-help", "choice-locked", "new-password-refused-used-before", "done-unlock"];
+const some = ["change-password-wrong", "enter-code-help", "choice-locked", "new-password-refused-used-before", "done-unlock"];
 for (const name of some) {
   test(`${name} in high contrast and in forced colours`, async ({ page }) => {
     const view = states[name];

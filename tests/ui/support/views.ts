@@ -103,6 +103,13 @@ export function newPassword(more: Partial<Extract<Stage, { name: "new-password" 
   return view(stage, ["set-password", "back", "cancel"]);
 }
 
+export function changePassword(
+  refused: Schemas["NotDone"] | null = null,
+  calls: Call[] = ["set-password", "back", "cancel"],
+): View {
+  return view({ name: "change-password", rules, binding, recipients, refused }, calls);
+}
+
 export function working(act: Schemas["Act"], since_s = 0): View {
   return view({ name: "working", act, since_s }, []);
 }
@@ -135,9 +142,9 @@ export function ended(why: Schemas["Ended"]): View {
 
 const findings: Record<Schemas["Finding"], Schemas["Act"][]> = {
   locked: ["unlock", "reset"],
-  "nothing-wrong": ["reset"],
-  "password-expired": ["reset"],
-  "must-change": ["reset"],
+  "nothing-wrong": ["change", "reset"],
+  "password-expired": ["change", "reset"],
+  "must-change": ["change", "reset"],
   "never-used": ["reset"],
   disabled: [],
   "account-expired": [],
@@ -203,11 +210,33 @@ export const states: Record<string, View> = {
   ...Object.fromEntries(
     names(findings).map((finding) => [`choice-${finding}`, choice(finding, findings[finding])]),
   ),
+  "choice-nothing-wrong-no-change": choice("nothing-wrong", ["reset"]),
+  "choice-password-expired-no-change": choice("password-expired", ["reset"]),
+  "choice-must-change-no-change": choice("must-change", ["reset"]),
   "choice-locked-unlock-only": choice("locked", ["unlock"]),
   "new-password": newPassword(),
   "new-password-first": newPassword({ first: true }),
   ...Object.fromEntries(
     names(refusals).map((refused) => [`new-password-refused-${refused}`, newPassword({ refused })]),
+  ),
+  "change-password": changePassword(),
+  "change-password-wrong": changePassword({ code: "old-password" }),
+  ...Object.fromEntries(
+    names(refusals).map((refusal) => [
+      `change-password-refused-${refusal}`,
+      changePassword({ code: "password", refusal }),
+    ]),
+  ),
+  "working-change": working("change"),
+  "done-change": done("change"),
+  "not-known-change": notKnown("change"),
+  "not-done-change": view(
+    { name: "not-done", act: "change", reason: { code: "old-password" }, acts: ["reset"] },
+    ["choose-act", "cancel"],
+  ),
+  "not-done-change-again": view(
+    { name: "not-done", act: "change", reason: { code: "no-agent" }, acts: ["change", "reset"] },
+    ["choose-act", "cancel"],
   ),
   "working-unlock": working("unlock"),
   "working-reset": working("reset"),

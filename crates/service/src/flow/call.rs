@@ -12,9 +12,7 @@ use protocol::{
     sealed::{RecipientKey, SealedPassword},
     text::{CodeText, UserIdText},
 };
-use recovery::{
-    Act, Call, CodeVerdict, Limit, Limits, Method, Stage, StageName, Times, Timestamp,
-};
+use recovery::{Act, Call, CodeVerdict, Limit, Limits, Method, Stage, StageName, Times, Timestamp};
 use serde_json::json;
 use store::{AccountRow, OperationRow, OperationState, RecoveryRow, StoreError, Tx};
 
