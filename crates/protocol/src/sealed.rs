@@ -5,6 +5,8 @@
 //! Sealing happens where the password is typed, opening in the agent or in the embedded
 //! directory. HPKE's base mode proves no sender (RFC 9180 section 9.7): the job that carries
 //! the blob is signed, and each operation is journalled once (`agent`).
+//!
+//! Long: sealing and opening are one format, read together with for whom it is sealed.
 
 use aes_gcm::{
     Aes256Gcm, KeyInit,
