@@ -74,7 +74,7 @@ mod tests {
 
         let by_thief = LinkKeySuccessor::sign(&thief, (2, &thief), &session);
         assert!(by_thief.accept(&known_key, &session).is_none(), "not the known key's word");
-        let swapped = LinkKeySuccessor { key: by_thief.key.clone(), ..said() };
+        let swapped = LinkKeySuccessor { key: by_thief.key, ..said() };
         assert!(swapped.accept(&known_key, &session).is_none(), "another key");
         let absent = LinkKeySuccessor { by_new: said().by_known, ..said() };
         assert!(absent.accept(&known_key, &session).is_none(), "the new one is not there");

@@ -602,11 +602,10 @@ async fn talk(
                     return LinkEnd::NotProved;
                 };
                 received += 1;
-                let taken = match report {
-                    Report::LinkKeyKept { generation, key } => {
-                        running.kept(service, agent, (generation, &key)).await
-                    }
-                    report => take_in(service, agent, link, report).await.map(|()| None),
+                let taken = if let Report::LinkKeyKept { generation, key } = &report {
+                    running.kept(service, agent, (*generation, key)).await
+                } else {
+                    take_in(service, agent, link, report).await.map(|()| None)
                 };
                 let first = match taken {
                     Ok(None) => continue,
@@ -677,7 +676,7 @@ async fn look_at(
         return Err(LinkEnd::Retired);
     }
     let newest = LinkKey::newest(&link_keys, &service.keys)?;
-    Ok(running.to_tell(&row, newest, session))
+    Ok(running.news(&row, newest, session))
 }
 
 async fn send_order(

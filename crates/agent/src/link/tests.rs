@@ -132,7 +132,12 @@ impl Peer for Taken {
             Order::Status { request, .. } => request,
             Order::LinkKey(_) => TOLD,
             Order::LinkKeyInForce { .. } => IN_FORCE,
-            order => panic!("another order: {order:?}"),
+            Order::Change(_)
+            | Order::Recipients(_)
+            | Order::Synchronise
+            | Order::IdentityStored { .. }
+            | Order::NotApproved
+            | Order::Stored { .. } => panic!("another order"),
         };
         self.0.lock().unwrap().push(noted);
     }

@@ -65,7 +65,7 @@ impl Running {
     }
 
     /// What this agent has to hear: the newest key, unless it knows it, or was told already.
-    pub(super) fn to_tell(
+    pub(super) fn news(
         &mut self,
         agent: &AgentRow,
         newest: LinkKey,
