@@ -6,7 +6,7 @@ use std::{
 };
 
 use protocol::sealed::RecipientList;
-use store::StoreError;
+use store::{Retire, StoreError};
 use tokio::{
     sync::Notify,
     time::{Instant, sleep},
@@ -15,7 +15,7 @@ use tokio::{
 use crate::{
     clockwork::{Next, lock},
     play::{Template, alone, until},
-    schedule::KEY_POINTS,
+    schedule::{KEY_POINTS, LINK_KEY_POINTS},
     world::{Beginning, DIRECTORY, World, is_ready},
 };
 
@@ -258,4 +258,211 @@ fn an_old_key_is_wiped_after_a_day() {
         until(|| async { (old_keys() == 0).then_some(()) }).await;
         until(|| async { is_linked(&world).await.then_some(()) }).await;
     });
+}
+
+/// What the service knows of its link keys: those in force, and the one that its agent has.
+async fn known_link_keys(world: &Arc<World>) -> Option<(Vec<i64>, i64)> {
+    let read = world.ask(|service, _| async move {
+        let read = service.store.read(|mut tx| {
+            Box::pin(async move {
+                let in_force = tx.link_keys().await?.iter().map(|key| key.generation).collect();
+                Ok::<_, StoreError>((in_force, tx.agents(DIRECTORY).await?.remove(0)))
+            })
+        });
+        read.await.unwrap()
+    });
+    let (in_force, agent) = read.await?;
+    Some((in_force, agent.link_generation))
+}
+
+/// The generation that the agent was told last, and how many newer ones wait for proof.
+fn kept_link_keys(world: &World) -> (u64, usize) {
+    let file = world.folder.join("agent/enrolment.json");
+    let json: serde_json::Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    let waiting = json["next_link_keys"].as_array().map_or(0, Vec::len);
+    (json["link_generation"].as_u64().unwrap(), waiting)
+}
+
+/// Whether the change is over: the agent has the newest key and no other, and so has the service.
+async fn is_changed(world: &Arc<World>) -> Option<i64> {
+    let (in_force, has) = known_link_keys(world).await?;
+    let is_over = in_force == [has] && has > 1 && kept_link_keys(world) == (has as u64, 0);
+    is_over.then_some(has)
+}
+
+/// The service's link key changes while a reset is under way, and agent or service ends at each
+/// point of it, or at none: the reset is done, the agent has the new key and no other, and the
+/// old one is retired by itself.
+#[test]
+fn a_link_key_rotated_under_load_loses_nothing_wherever_a_part_ends() {
+    let _alone = alone();
+    let template = Template::new();
+    for end in LINK_KEY_POINTS.into_iter().map(Some).chain([None]) {
+        let (once, begun) = (Mutex::new(false), Arc::new(Notify::new()));
+        let in_point = Arc::clone(&begun);
+        let (_folder, world, people) = template.copy(Beginning {
+            micros: 0,
+            seed: 1,
+            down: Duration::from_secs(2),
+            is_enrolled: true,
+            points: Box::new(move |_, name| {
+                if name == "agent: before the intent is noted" {
+                    in_point.notify_one();
+                    // Long enough for the key to change under it.
+                    return Next::Wait(Duration::from_secs(8));
+                }
+                let ends = Some(name) == end && !std::mem::replace(&mut *lock(&once), true);
+                if ends { Next::End } else { Next::Go }
+            }),
+        });
+        let (in_story, seen) = (Arc::clone(&world), Arc::new(Mutex::new(Vec::new())));
+        let of_story = Arc::clone(&seen);
+        template.live(&world, async move {
+            let world = in_story;
+            until(|| async { is_linked(&world).await.then_some(()) }).await;
+            let [anna, mut ben] = <[_; 2]>::try_from(people).ok().unwrap();
+            let in_load = Arc::clone(&world);
+            let load = tokio::spawn(async move { ben.reset(&in_load, "Rotated-Under-1").await });
+            begun.notified().await;
+            until(|| world.rotate_link_key()).await;
+            until(|| is_changed(&world)).await;
+            let bens = load.await.unwrap();
+            until(|| async { is_linked(&world).await.then_some(()) }).await;
+            sleep(Duration::from_secs(10)).await;
+            // Her first recovery has run out where a part took its time; and on a machine with much
+            // else to do an agent may look away for longer than an order lives.
+            let annas = until(|| async {
+                let asked = anna.again(&world).await.reset(&world, "Rotated-After-2").await?;
+                asked.told.contains(&true).then_some(asked)
+            })
+            .await;
+            lock(&of_story).extend(bens.into_iter().chain([annas]));
+            sleep(Duration::from_secs(60)).await;
+        });
+        let set: Vec<_> =
+            world.accounts.written().into_iter().filter_map(|one| one.password).collect();
+        assert_eq!(set, ["Rotated-Under-1", "Rotated-After-2"], "{end:?} {:?}", lock(&seen));
+        let told: Vec<_> = lock(&seen).iter().flat_map(|asked| asked.told.clone()).collect();
+        assert!(!told.contains(&false), "{end:?}: {told:?}");
+    }
+}
+
+/// The link itself is not cut for it: what is under way over it goes on.
+#[test]
+fn a_link_key_changes_on_the_link_that_stands() {
+    let _alone = alone();
+    let template = Template::new();
+    let (_folder, world, _) = template.copy_quietly();
+    let in_story = Arc::clone(&world);
+    template.live(&world, async move {
+        let world = in_story;
+        until(|| async { is_linked(&world).await.then_some(()) }).await;
+        let ended = || trail(&world, "agent-disconnected");
+        let before = ended().await;
+        until(|| world.rotate_link_key()).await;
+        let since = Instant::now();
+        until(|| is_changed(&world)).await;
+        assert!(since.elapsed() < Duration::from_secs(10), "{:?}", since.elapsed());
+        // Heartbeats and orders go on under the new key.
+        sleep(Duration::from_secs(60)).await;
+        assert!(is_linked(&world).await);
+        assert_eq!(ended().await, before);
+        assert!(trail(&world, "link-key-retired").await > 0);
+    });
+}
+
+async fn trail(world: &Arc<World>, event: &'static str) -> usize {
+    let read = world.ask(move |service, _| async move {
+        let read =
+            service.store.read(|mut tx| Box::pin(async move { tx.audit_after(0, 10_000).await }));
+        let rows = read.await.unwrap_or_else(|error: StoreError| panic!("{error:?}"));
+        rows.iter().filter(|row| row.event == event).count()
+    });
+    read.await.unwrap()
+}
+
+/// An agent that was away for two changes comes in with the key that it knows, and takes the
+/// newest. The keys that it may need are kept until then, and no longer.
+#[test]
+fn an_agent_that_was_away_takes_the_newest_link_key_when_it_comes_back() {
+    let _alone = alone();
+    let template = Template::new();
+    let (_folder, world, people) = template.copy_quietly();
+    let in_story = Arc::clone(&world);
+    template.live(&world, async move {
+        let world = in_story;
+        let [_, ben] = <[_; 2]>::try_from(people).ok().unwrap();
+        until(|| async { is_linked(&world).await.then_some(()) }).await;
+        world.relay.part(true);
+        until(|| async { (!is_linked(&world).await).then_some(()) }).await;
+        until(|| world.rotate_link_key()).await;
+        until(|| world.rotate_link_key()).await;
+        sleep(Duration::from_secs(600)).await;
+        let (in_force, has) = known_link_keys(&world).await.unwrap();
+        assert!(in_force.starts_with(&[1, 2, 3]) && has == 1, "{in_force:?} {has}");
+        world.relay.part(false);
+        assert_eq!(until(|| is_changed(&world)).await, *in_force.last().unwrap());
+        until(|| async { is_linked(&world).await.then_some(()) }).await;
+        let mut ben = ben.again(&world).await;
+        assert!(ben.reset(&world, "Back-Again-1").await.is_some());
+    });
+    assert_eq!(world.accounts.written().len(), 1);
+}
+
+/// Retired by hand: an agent that had not taken the new key refuses the service from then on,
+/// whatever the service signs with; one whose answer alone was lost comes in.
+#[test]
+fn after_an_old_link_key_is_retired_by_hand_only_who_took_the_new_one_comes_in() {
+    let _alone = alone();
+    let template = Template::new();
+    for has_taken in [false, true] {
+        let (_folder, world, _) = template.copy(Beginning {
+            micros: 0,
+            seed: 1,
+            down: Duration::from_secs(60),
+            is_enrolled: true,
+            points: Box::new(move |world, name| {
+                if name == "link key: after the new one is kept" {
+                    world.relay.part(true);
+                    // What it says now goes nowhere.
+                    return Next::Wait(Duration::from_secs(5));
+                }
+                Next::Go
+            }),
+        });
+        let in_story = Arc::clone(&world);
+        template.live(&world, async move {
+            let world = in_story;
+            until(|| async { is_linked(&world).await.then_some(()) }).await;
+            if !has_taken {
+                world.relay.part(true);
+                until(|| async { (!is_linked(&world).await).then_some(()) }).await;
+            }
+            until(|| world.rotate_link_key()).await;
+            sleep(Duration::from_secs(300)).await;
+            let (in_force, has) = known_link_keys(&world).await.unwrap();
+            assert!(in_force.starts_with(&[1, 2]) && has == 1, "{in_force:?} {has}");
+            administer(&world, |service| {
+                Box::pin(async move {
+                    let now = service.now();
+                    let retiring = service.store.write(move |mut tx| {
+                        Box::pin(async move { tx.retire_link_keys(Retire::All, now).await })
+                    });
+                    assert!(retiring.await?.contains(&1));
+                    Ok(())
+                })
+            })
+            .await;
+            world.relay.part(false);
+            if has_taken {
+                until(|| async { is_linked(&world).await.then_some(()) }).await;
+                until(|| is_changed(&world)).await;
+            } else {
+                for _ in 0..60 {
+                    sleep(Duration::from_secs(5)).await;
+                    assert!(!is_linked(&world).await, "it knows the old key alone");
+                }
+            }
+        });
+    }
 }

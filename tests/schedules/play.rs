@@ -231,6 +231,7 @@ impl Faults {
                 Event::Clock(Which::Agent, by) => world.agent_clock.store(by, Ordering::SeqCst),
                 Event::Busy(time) => keep_the_database_busy(&world, time),
                 Event::RotateKeys => world.rotate_keys(),
+                Event::RotateLinkKey => rotate_link_key(&world),
                 Event::OtherHand => {
                     world.accounts.other_hand("ben");
                     world.accounts.other_hand("cleo");
@@ -238,6 +239,12 @@ impl Faults {
             }
         }
     }
+}
+
+/// Once the database takes it.
+fn rotate_link_key(world: &Arc<World>) {
+    let world = Arc::clone(world);
+    tokio::spawn(async move { until(|| world.rotate_link_key()).await });
 }
 
 /// Every connection for reading is taken for so long.
@@ -291,7 +298,7 @@ async fn introduce(world: &Arc<World>, host: &str) {
     let code = EnrolmentCode {
         secret: keys.hash(Purpose::Enrolment, &[&id.0]).to_vec().into(),
         id,
-        link_key_fingerprint: fingerprint(keys.link_key().verifying_key().as_bytes()),
+        link_key_fingerprint: fingerprint(keys.link_key(&[]).verifying_key().as_bytes()),
         origin: format!("http://{host}"),
     };
     let config = world.agent_config();

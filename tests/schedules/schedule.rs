@@ -31,6 +31,15 @@ pub(crate) const KEY_POINTS: [&str; 3] = [
     "rotation: after the enrolment names the new keys",
     "rotation: after the new identity is kept",
 ];
+/// The points of an agent that comes to a new link key of the service, and of the service.
+pub(crate) const LINK_KEY_POINTS: [&str; 6] = [
+    "link key: before the new one is kept",
+    "link key: after the new one is kept",
+    "link key: before the agent's word is stored",
+    "link key: after the agent's word is stored",
+    "link key: before the old one is dropped",
+    "link key: after the old one is dropped",
+];
 /// The points of the service.
 pub(crate) const SERVICE_POINTS: [&str; 7] = [
     "service: before a call is stored",
@@ -88,6 +97,8 @@ pub(crate) enum Event {
     OtherHand,
     /// The agent's administrator asks for new keys.
     RotateKeys,
+    /// The service's administrator makes a new link key.
+    RotateLinkKey,
 }
 
 impl Schedule {
@@ -140,6 +151,13 @@ impl Schedule {
             schedule.events.push((at, Event::RotateKeys));
             if draw(&mut rng, 3) == 0 {
                 schedule.points.push((of(&mut rng, &KEY_POINTS), 0, Next::End));
+            }
+        }
+        if draw(&mut rng, 6) == 0 {
+            let at = moment(&mut rng);
+            schedule.events.push((at, Event::RotateLinkKey));
+            if draw(&mut rng, 3) == 0 {
+                schedule.points.push((of(&mut rng, &LINK_KEY_POINTS), 0, Next::End));
             }
         }
         schedule

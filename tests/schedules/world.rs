@@ -230,6 +230,19 @@ impl World {
         regain_agent::rotation::ask(&self.folder.join("agent")).unwrap();
     }
 
+    /// What `regain-service directory rotate-link-key` does, in a process of its own: on the
+    /// database alone. `None` when the service is down, and its database with it.
+    pub(crate) async fn rotate_link_key(&self) -> Option<i64> {
+        let rotated = self.ask(|service, _| async move {
+            let now = service.now();
+            let rotating = service
+                .store
+                .write(move |mut tx| Box::pin(async move { tx.add_link_key(&[9; 32], now).await }));
+            rotating.await.ok()
+        });
+        rotated.await?
+    }
+
     /// Ends a part, wherever it is.
     pub(crate) fn kill(&self, which: Which) {
         if let Some(plan) = &lock(&self.plans)[which as usize] {

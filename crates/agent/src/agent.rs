@@ -13,10 +13,12 @@ use std::{
 };
 
 use directory::Directory;
+use ed25519_dalek::VerifyingKey;
 use protocol::{
     agent::{HEARTBEAT_S, Health, Order, Report, Stopped},
     bytes::Bytes,
     directory::ExternalId,
+    link_key::LinkKeySuccessor,
     sealed::RecipientList,
 };
 use rand::rngs::StdRng;
@@ -217,9 +219,7 @@ impl<D: Directory + 'static> Agent<D> {
     }
 
     async fn keep_linked(mut self) {
-        let Some(link_key) = self.enrolment.link_key() else {
-            return;
-        };
+        let mut link_keys = self.enrolment.link_keys.keys().unwrap_or_default();
         let mut synchronised: Option<Instant> = None;
         let (mut choice, mut keep_alive) = (Choice::default(), KeepAlive::default());
         let mut tries = 0;
@@ -228,11 +228,15 @@ impl<D: Directory + 'static> Agent<D> {
             let began = Instant::now();
             self.turn_keys().await;
             let keys = self.shared.write_back.keys();
+            match self.shared.rotation.link_keys() {
+                Ok(stored) => link_keys = stored,
+                Err(error) => tracing::error!(%error, "going on with the link keys known"),
+            }
             let ends = Ends {
                 agent: self.enrolment.agent,
                 identity: &keys.identity,
                 successor: keys.successor.as_ref(),
-                link_key,
+                link_keys: &link_keys,
             };
             let (way, origin) = (&self.way, &self.enrolment.origin);
             let opened = match until {
@@ -243,6 +247,7 @@ impl<D: Directory + 'static> Agent<D> {
             let error = match opened {
                 Ok(link) => {
                     self.warn_of_skew(&link.service_time);
+                    self.shared.link_key_proved(&link.link_key).await;
                     self.shared.reach.linked();
                     tracing::info!(service = %self.enrolment.origin, plainly = until.is_some(), "linked");
                     let mut reports = self.shared.outbox.connect();
@@ -386,6 +391,24 @@ impl<D: Directory + 'static> Shared<D> {
         }
     }
 
+    async fn link_key_told(&self, said: LinkKeySuccessor) {
+        match self.rotation.link_key_told(&said).await {
+            Ok(true) => {
+                let LinkKeySuccessor { generation, key, .. } = said;
+                self.outbox.send(Report::LinkKeyKept { generation, key }).await;
+            }
+            Ok(false) => tracing::error!(said.generation, "this link key cannot come next"),
+            // It is told again with the next link.
+            Err(error) => tracing::error!(%error, "the new link key could not be kept"),
+        }
+    }
+
+    async fn link_key_proved(&self, key: &VerifyingKey) {
+        if let Err(error) = self.rotation.link_key_proved(key).await {
+            tracing::error!(%error, "that the old link key ended could not be stored");
+        }
+    }
+
     /// What another agent of this directory signed.
     fn adopt(&self, list: &RecipientList) {
         let keys = self.write_back.keys();
@@ -500,6 +523,13 @@ impl<D: Directory + 'static> Peer for Arc<Shared<D>> {
                 // The link ends with it.
                 Order::NotApproved => {}
                 Order::IdentityStored { key } => shared.identity_stored(&key).await,
+                Order::LinkKey(said) => shared.link_key_told(said).await,
+                // The link has seen that it signs.
+                Order::LinkKeyInForce { key } => {
+                    if let Some(Ok(key)) = key.array().map(|key| VerifyingKey::from_bytes(&key)) {
+                        shared.link_key_proved(&key).await;
+                    }
+                }
                 Order::Recipients(list) => shared.adopt(&list),
                 Order::Synchronise => shared.synchronise.all(),
                 Order::Stored { operation } => shared.write_back.stored(operation).await,

@@ -8,11 +8,10 @@ use std::{
     time::Duration,
 };
 
-use ed25519_dalek::{SigningKey, VerifyingKey};
+use ed25519_dalek::SigningKey;
 use protocol::{
     admission::{Admission, JoinRequest},
     agent::{Enrol, Enrolled, EnrolmentCode},
-    bytes::Bytes,
     id::{AgentId, DirectoryId, KeyId, TenantId},
     sealed::{OpeningKey, SealError},
 };
@@ -25,6 +24,7 @@ use zeroize::Zeroizing;
 use crate::{
     clock::Clock,
     config::{Config, Secrets, is_acceptable_origin},
+    link_keys::LinkKeys,
     private,
     way::Way,
 };
@@ -37,7 +37,6 @@ pub(crate) const RECIPIENT_ID: &str = "recipient-key-id";
 
 /// What the agent knows of itself and of its service since its enrolment. Nothing secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Enrolment {
     /// Its id.
     pub agent: AgentId,
@@ -47,8 +46,9 @@ pub struct Enrolment {
     pub directory: DirectoryId,
     /// The service's origin.
     pub origin: String,
-    /// The service's pinned link key.
-    pub link_key: Bytes,
+    /// The service's pinned link key, and newer ones.
+    #[serde(flatten)]
+    pub link_keys: LinkKeys,
     /// Names the agent's key for sealed passwords.
     pub recipient_key: KeyId,
     /// What an administrator of the service compares before this agent may do anything; none
@@ -194,7 +194,7 @@ impl Enrolment {
             tenant: enrolled.tenant,
             directory: enrolled.directory,
             origin: code.origin,
-            link_key: enrolled.link_key,
+            link_keys: LinkKeys::of(enrolled.link_key),
             recipient_key,
             approval: enrolled.waits_for_approval.then(|| request.fingerprint()),
             old_recipients: Vec::new(),
@@ -237,13 +237,9 @@ impl Enrolment {
         };
         let enrolment: Self =
             serde_json::from_str(&text).map_err(|error| failed(error.to_string()))?;
-        enrolment.link_key().ok_or_else(|| failed("link_key is no Ed25519 key".to_owned()))?;
+        let link_keys = enrolment.link_keys.keys();
+        link_keys.ok_or_else(|| failed("link_key is no Ed25519 key".to_owned()))?;
         Ok(enrolment)
-    }
-
-    /// The service's pinned key.
-    pub fn link_key(&self) -> Option<VerifyingKey> {
-        VerifyingKey::from_bytes(&self.link_key.array()?).ok()
     }
 }
 

@@ -14,6 +14,7 @@ pub mod events;
 pub mod journal;
 mod limits;
 mod link;
+pub mod link_keys;
 mod local;
 mod outbox;
 pub mod private;

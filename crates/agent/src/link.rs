@@ -48,8 +48,8 @@ pub(crate) struct Ends<'a> {
     pub(crate) identity: &'a SigningKey,
     /// The one that takes its place, until the service says that it knows it.
     pub(crate) successor: Option<&'a SigningKey>,
-    /// The service's pinned key.
-    pub(crate) link_key: VerifyingKey,
+    /// The service's keys that count: the known one, and newer ones that it told.
+    pub(crate) link_keys: &'a [VerifyingKey],
 }
 
 /// Why a link could not be made, or ended.
@@ -72,7 +72,7 @@ pub(crate) enum LinkError {
     Protocol(&'static str),
     /// The other end is not the service we enrolled with.
     #[error(
-        "the other end does not hold the service's key: somebody stands between agent and service"
+        "the other end does not hold the service's key: somebody stands between agent and service, or the service ended its old link key while this agent was away (ask its administrator; then enrol anew: docs/agent.md, New keys)"
     )]
     WrongKey,
     /// Nothing was heard for too long.
@@ -134,7 +134,10 @@ pub(crate) struct Link {
     wire: Wire,
     session: LinkSession,
     identity: SigningKey,
-    link_key: VerifyingKey,
+    /// The service's, proved here.
+    pub(crate) link_key: VerifyingKey,
+    /// A newer one, told here and not proved yet.
+    next: Option<VerifyingKey>,
     sent: u64,
     received: u64,
     /// The time exchange: the service's time and ours at the same moment.
@@ -284,6 +287,7 @@ impl Link {
     ) -> Result<(), LinkError> {
         if let Came::Text(text) = came? {
             let order = self.open_frame(&text)?;
+            self.look_after_key(&order)?;
             if matches!(order, Order::NotApproved) {
                 return Err(LinkError::NotApproved);
             }
@@ -324,11 +328,45 @@ impl Link {
     fn open_frame(&mut self, text: &str) -> Result<Order, LinkError> {
         let frame: SignedFrame =
             serde_json::from_str(text).map_err(|_| LinkError::Protocol("a frame that is none"))?;
-        let order = frame
-            .open(self.received, Direction::ToAgent, &self.session, &self.link_key)
-            .ok_or(LinkError::Protocol("a frame that does not prove itself: edited, repeated, dropped or swapped on the way"))?;
+        let open =
+            |key: &VerifyingKey| frame.open(self.received, Direction::ToAgent, &self.session, key);
+        let by_known = open(&self.link_key);
+        let order = by_known.or_else(|| {
+            let next = self.next?;
+            let order = open(&next)?;
+            // From here on the old one signs nothing any more.
+            (self.link_key, self.next) = (next, None);
+            Some(order)
+        });
         self.received += 1;
-        Ok(order)
+        order.ok_or(LinkError::Protocol(
+            "a frame that does not prove itself: edited, repeated, dropped or swapped on the way",
+        ))
+    }
+
+    /// A newer key of the service counts on the known one's word and its own, and is in force
+    /// once it signs.
+    fn look_after_key(&mut self, order: &Order) -> Result<(), LinkError> {
+        match order {
+            Order::LinkKey(said) => {
+                let next = said.accept(&self.link_key, &self.session);
+                self.next = Some(next.ok_or(LinkError::Protocol(
+                    "a new link key without the old one's word or its own",
+                ))?);
+                Ok(())
+            }
+            Order::LinkKeyInForce { key } if key.0 != self.link_key.as_bytes() => {
+                Err(LinkError::Protocol("a new link key that does not sign"))
+            }
+            Order::LinkKeyInForce { .. }
+            | Order::Status { .. }
+            | Order::Change(_)
+            | Order::Recipients(_)
+            | Order::Synchronise
+            | Order::IdentityStored { .. }
+            | Order::NotApproved
+            | Order::Stored { .. } => Ok(()),
+        }
     }
 
     async fn say(&mut self, report: &Report) -> Result<(), LinkError> {

@@ -291,6 +291,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::link_keys::LinkKeys;
 
     const NOW: i64 = 1_000;
 
@@ -308,7 +309,7 @@ mod tests {
                 tenant: TenantId(Uuid::from_u128(2)),
                 directory: DirectoryId(Uuid::from_u128(3)),
                 origin: "https://reset.example.org".to_owned(),
-                link_key: Bytes(vec![0; 32]),
+                link_keys: LinkKeys::of(Bytes(vec![0; 32])),
                 recipient_key,
                 approval: None,
                 old_recipients: Vec::new(),

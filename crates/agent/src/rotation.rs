@@ -5,13 +5,17 @@
 //! `regain-agent rotate-keys` only leaves a mark; the running agent alone changes its files. Each
 //! new secret is kept before anything names it; what names it, the enrolment, is replaced as a
 //! whole; and what follows from that is done again at every start (`settle`).
+//!
+//! The service's link key changes here too, as far as this agent keeps it: a newer one is stored
+//! before the service hears so, and the old one goes when the newer one is proved.
 
 use std::path::{Path, PathBuf};
 
-use ed25519_dalek::SigningKey;
-use protocol::{bytes::Bytes, id::KeyId, sealed::OpeningKey};
+use ed25519_dalek::{SigningKey, VerifyingKey};
+use protocol::{bytes::Bytes, id::KeyId, link_key::LinkKeySuccessor, sealed::OpeningKey};
 use rand::CryptoRng;
 use secret_store::{SecretStore, SecretStoreError};
+use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
 use crate::{
@@ -21,6 +25,7 @@ use crate::{
         Enrolment, EnrolmentError, IDENTITY, Keys, OldRecipient, RECIPIENT, RECIPIENT_ID,
         open_secrets, write_private,
     },
+    link_keys::Telling,
     recipients::{GOOD_FOR_SECONDS, Recipients},
 };
 
@@ -59,11 +64,13 @@ pub(crate) fn keys(secrets: &SecretStore, enrolment: &Enrolment) -> Result<Keys,
 /// Changes of keys that an agent makes while it runs.
 pub(crate) struct Rotation {
     config: Config,
+    /// Held while the enrolment is read, changed and written.
+    changing: Mutex<()>,
 }
 
 impl Rotation {
     pub(crate) fn new(config: &Config) -> Self {
-        Self { config: config.clone() }
+        Self { config: config.clone(), changing: Mutex::default() }
     }
 
     /// Whether there is anything to change; `is_settled` when no write is in doubt.
@@ -80,6 +87,7 @@ impl Rotation {
         clock: &Clock,
         rng: &mut impl CryptoRng,
     ) -> Result<Keys, EnrolmentError> {
+        let _alone = self.changing.lock().await;
         let secrets = open_secrets(&self.config)?;
         let mut enrolment = Enrolment::read(self.data_dir())?;
         if mark(self.data_dir()).exists() {
@@ -164,6 +172,7 @@ impl Rotation {
         &self,
         key: &Bytes,
     ) -> Result<Option<Keys>, EnrolmentError> {
+        let _alone = self.changing.lock().await;
         let secrets = open_secrets(&self.config)?;
         let mut enrolment = Enrolment::read(self.data_dir())?;
         let known = keys(&secrets, &enrolment)?;
@@ -177,6 +186,53 @@ impl Rotation {
         enrolment.write(self.data_dir())?;
         secrets.delete(SUCCESSOR)?;
         keys(&secrets, &enrolment).map(Some)
+    }
+
+    /// The link keys that count now, the known one first.
+    ///
+    /// # Errors
+    /// When the enrolment cannot be read.
+    pub(crate) fn link_keys(&self) -> Result<Vec<VerifyingKey>, EnrolmentError> {
+        Ok(Enrolment::read(self.data_dir())?.link_keys.keys().unwrap_or_default())
+    }
+
+    /// Stores a newer link key. Whether it is kept, now or before.
+    ///
+    /// # Errors
+    /// When it cannot be stored: then nobody may be told that it is.
+    pub(crate) async fn link_key_told(
+        &self,
+        said: &LinkKeySuccessor,
+    ) -> Result<bool, EnrolmentError> {
+        let _alone = self.changing.lock().await;
+        let mut enrolment = Enrolment::read(self.data_dir())?;
+        match enrolment.link_keys.told(said) {
+            Telling::Known => Ok(true),
+            Telling::Refused => Ok(false),
+            Telling::New => {
+                fail_points::point("link key: before the new one is kept").await;
+                enrolment.write(self.data_dir())?;
+                fail_points::point("link key: after the new one is kept").await;
+                tracing::info!(generation = said.generation, "the service has a new link key");
+                Ok(true)
+            }
+        }
+    }
+
+    /// The service proved this link key: what came before it does not count any more.
+    ///
+    /// # Errors
+    /// When that cannot be stored; it is proved again with the next link.
+    pub(crate) async fn link_key_proved(&self, key: &VerifyingKey) -> Result<(), EnrolmentError> {
+        let _alone = self.changing.lock().await;
+        let mut enrolment = Enrolment::read(self.data_dir())?;
+        if enrolment.link_keys.proved(key) {
+            fail_points::point("link key: before the old one is dropped").await;
+            enrolment.write(self.data_dir())?;
+            fail_points::point("link key: after the old one is dropped").await;
+            tracing::info!("the service proved its new link key; the old one counts no more");
+        }
+        Ok(())
     }
 
     fn data_dir(&self) -> &Path {

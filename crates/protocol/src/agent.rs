@@ -17,6 +17,7 @@ use crate::{
     bytes::Bytes,
     directory::{AccountRecord, AccountStatus, ExternalId, Fence, Outcome},
     id::{AgentId, DirectoryId, OperationId, TenantId},
+    link_key::LinkKeySuccessor,
     sealed::{RecipientKey, RecipientList, SealedPassword, fingerprint},
 };
 
@@ -337,6 +338,11 @@ impl LinkSession {
         [b"successor".as_slice(), &self.id, new].concat()
     }
 
+    /// What both keys of a [`LinkKeySuccessor`] sign.
+    pub(crate) fn link_key_succession(&self, generation: u64, new: &[u8; 32]) -> Vec<u8> {
+        [b"link key".as_slice(), &self.id, &generation.to_be_bytes(), new].concat()
+    }
+
     fn frame(&self, direction: &[u8], number: u64, body: &str) -> Vec<u8> {
         [b"frame ".as_slice(), direction, &self.id, &number.to_be_bytes(), body.as_bytes()].concat()
     }
@@ -429,6 +435,15 @@ pub enum Order {
     /// The agent's new identity key is stored: the old one is of no use any more.
     IdentityStored {
         /// The new key.
+        key: Bytes,
+    },
+    /// A newer link key of the service, to be accepted beside the known one. Answered by
+    /// [`Report::LinkKeyKept`] once it is stored.
+    LinkKey(LinkKeySuccessor),
+    /// The first frame that the newer link key signs, as all that follow: what came before it is
+    /// of no use any more.
+    LinkKeyInForce {
+        /// The newer key.
         key: Bytes,
     },
     /// No administrator has approved the agent yet: it is told nothing else, and the link ends.
@@ -561,6 +576,13 @@ pub enum Report {
         operation: OperationId,
         /// What became of it.
         outcome: Outcome,
+    },
+    /// Answer to [`Order::LinkKey`]: it is stored, and outlasts a power cut.
+    LinkKeyKept {
+        /// Of the order.
+        generation: u64,
+        /// Of the order.
+        key: Bytes,
     },
     /// One page of the accounts.
     Accounts(AccountsPage),

@@ -11,6 +11,7 @@ pub mod api;
 pub mod bytes;
 pub mod directory;
 pub mod id;
+pub mod link_key;
 pub mod phone;
 pub mod polling;
 pub mod problem;

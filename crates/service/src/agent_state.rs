@@ -151,6 +151,7 @@ mod tests {
                 ..AgentHealth::default()
             },
             too_old_at: None,
+            link_generation: 1,
             revoked: false,
         }
     }

@@ -4,6 +4,7 @@
 //!
 //! Long: a link and what each report of it means are read together.
 
+pub(crate) mod link_key;
 pub(crate) mod pipe;
 mod places;
 mod wire;
@@ -31,13 +32,19 @@ use rand::Rng as _;
 use recovery::{Span, Times, Timestamp};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
-use store::{AgentHealth, AgentRow, AuditEvent, OperationRow, OperationState, StoreError};
+use store::{
+    AgentHealth, AgentRow, AuditEvent, LinkKeyRow, OperationRow, OperationState, StoreError,
+};
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, MissedTickBehavior, interval_at},
 };
 
-use self::{pipe::Pipes, wire::Came};
+use self::{
+    link_key::{LinkKey, Running},
+    pipe::Pipes,
+    wire::Came,
+};
 pub(crate) use self::{places::Places, wire::Wire};
 use crate::{
     accounts::{self, PageTaken},
@@ -345,6 +352,9 @@ pub enum LinkEnd {
     /// It said something that is no message of ours.
     #[error("a frame cannot be read")]
     Unreadable,
+    /// The link key that it knows is retired.
+    #[error("the link key of this link is retired")]
+    Retired,
     /// It went away, or said nothing for too long.
     #[error("the agent went away")]
     Gone,
@@ -355,7 +365,7 @@ pub enum LinkEnd {
 
 /// Serves one link from its first frame to its end, whatever it runs over.
 pub(crate) async fn serve(service: Arc<Service>, mut wire: Wire) {
-    let Proved { agent, session, successor } =
+    let Proved { agent, session, link_key, successor } =
         match tokio::time::timeout(Duration::from_secs(10), prove(&service, &mut wire)).await {
             Ok(Ok(proved)) => proved,
             Ok(Err(end)) => return tracing::warn!(%end, "an agent link was refused"),
@@ -376,7 +386,8 @@ pub(crate) async fn serve(service: Arc<Service>, mut wire: Wire) {
     });
     let directory = DirectoryId(agent.directory);
     service.links.add(directory, &link);
-    let end = talk(&service, &agent, &link, &session, wire, queue).await;
+    let running = Running::on(link_key);
+    let end = talk(&service, &agent, &link, (&session, running), wire, queue).await;
     service.links.remove(directory, &link);
     if service.links.is_ready(directory) {
         // What this one was given another one finishes: it looks first, and its write is fenced.
@@ -390,6 +401,7 @@ pub(crate) async fn serve(service: Arc<Service>, mut wire: Wire) {
         LinkEnd::Stranger
         | LinkEnd::TooOld
         | LinkEnd::Waits
+        | LinkEnd::Retired
         | LinkEnd::Gone
         | LinkEnd::Store(_) => Ok(()),
     };
@@ -403,6 +415,8 @@ pub(crate) async fn serve(service: Arc<Service>, mut wire: Wire) {
 struct Proved {
     agent: AgentRow,
     session: LinkSession,
+    /// Ours that was proved to it.
+    link_key: LinkKey,
     /// Its new key, which is stored.
     successor: Option<Bytes>,
 }
@@ -414,18 +428,15 @@ async fn prove(service: &Service, wire: &mut Wire) -> Result<Proved, LinkEnd> {
         return Err(LinkEnd::Stranger);
     }
     let id = hello.agent.0;
-    let mut agent = service
-        .store
-        .read(move |mut tx| Box::pin(async move { tx.agent(id).await }))
-        .await?
-        .filter(|agent| !agent.revoked)
-        .ok_or(LinkEnd::Stranger)?;
+    let (agent, link_keys) = read(service, id).await?;
+    let mut agent = agent.filter(|agent| !agent.revoked).ok_or(LinkEnd::Stranger)?;
+    let own = LinkKey::known_to(&agent, &link_keys, &service.keys)?;
     let mut nonce = vec![0; 32];
     service.rng().fill_bytes(&mut nonce);
     let nonce = Bytes(nonce);
     let session = LinkSession::new(hello.agent, &hello.nonce, &nonce);
     let unix_millis = service.now().unix_millis();
-    let signature = service.keys.link_key().sign(&session.service_proof(unix_millis));
+    let signature = own.key.sign(&session.service_proof(unix_millis));
     let signature = Bytes(signature.to_bytes().to_vec());
     send(wire, &Welcome { nonce, unix_millis, signature }).await?;
     let proof: Proof = receive(wire).await?;
@@ -439,14 +450,25 @@ async fn prove(service: &Service, wire: &mut Wire) -> Result<Proved, LinkEnd> {
         return Err(LinkEnd::TooOld);
     }
     if !agent.approved {
-        send_order(service, wire, &Order::NotApproved, 0, &session).await?;
+        send_order(wire, &Order::NotApproved, 0, &session, &own).await?;
         return Err(LinkEnd::Waits);
     }
     note(service, &agent, Event::AgentConnected, false).await?;
     if let Some(new) = &new {
         take_successor(service, &mut agent, new).await?;
     }
-    Ok(Proved { agent, session, successor: new })
+    Ok(Proved { agent, session, link_key: own, successor: new })
+}
+
+/// An agent, and the link keys in force.
+async fn read(
+    service: &Service,
+    agent: uuid::Uuid,
+) -> Result<(Option<AgentRow>, Vec<LinkKeyRow>), StoreError> {
+    let reading = service.store.read(move |mut tx| {
+        Box::pin(async move { Ok((tx.agent(agent).await?, tx.link_keys().await?)) })
+    });
+    reading.await
 }
 
 /// The proof of the known key; or of the one that it says takes its place, which is returned.
@@ -542,7 +564,7 @@ async fn talk(
     service: &Arc<Service>,
     agent: &AgentRow,
     link: &Arc<Link>,
-    session: &LinkSession,
+    (session, mut running): (&LinkSession, Running),
     mut wire: Wire,
     mut queue: mpsc::Receiver<Order>,
 ) -> LinkEnd {
@@ -553,13 +575,14 @@ async fn talk(
     let mut sent = 0;
     let mut received = 0;
     let mut silence = Silence::since(Instant::now());
-    let mut look = interval_at(Instant::now() + LOOK, LOOK);
+    let mut look = interval_at(Instant::now(), LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             order = queue.recv() => {
                 let Some(order) = order else { return LinkEnd::Gone };
-                if let Err(end) = send_order(service, &mut wire, &order, sent, session).await {
+                let own = &running.own;
+                if let Err(end) = send_order(&mut wire, &order, sent, session, own).await {
                     return end;
                 }
                 sent += 1;
@@ -579,14 +602,33 @@ async fn talk(
                     return LinkEnd::NotProved;
                 };
                 received += 1;
-                if let Err(end) = take_in(service, agent, link, report).await {
+                let taken = if let Report::LinkKeyKept { generation, key } = &report {
+                    running.kept(service, agent, (*generation, key)).await
+                } else {
+                    take_in(service, agent, link, report).await.map(|()| None)
+                };
+                let first = match taken {
+                    Ok(None) => continue,
+                    Ok(Some(first)) => first,
+                    Err(end) => return end,
+                };
+                let own = &running.own;
+                if let Err(end) = send_order(&mut wire, &first, sent, session, own).await {
                     return end;
                 }
+                sent += 1;
             }
             _ = look.tick() => {
-                if !may_stay(service, agent).await {
-                    return LinkEnd::Stranger;
+                let news = match look_at(service, agent, session, &mut running).await {
+                    Ok(None) => continue,
+                    Ok(Some(news)) => news,
+                    Err(end) => return end,
+                };
+                let own = &running.own;
+                if let Err(end) = send_order(&mut wire, &news, sent, session, own).await {
+                    return end;
                 }
+                sent += 1;
             }
             () = tokio::time::sleep_until(silence.ends_at()) => return LinkEnd::Gone,
         }
@@ -616,24 +658,35 @@ impl Silence {
     }
 }
 
-/// Whether the agent is still one of ours, and its key still the one that proved this link: one
-/// that was replaced proves nothing any more. A database that answers nobody removes nobody.
-async fn may_stay(service: &Service, agent: &AgentRow) -> bool {
-    let id = agent.id;
-    let read = service.store.read(move |mut tx| Box::pin(async move { tx.agent(id).await }));
-    let is_other = |row: &AgentRow| row.revoked || row.identity_key != agent.identity_key;
-    !matches!(read.await, Ok(row) if row.as_ref().is_none_or(is_other))
+/// Whether the agent is still one of ours, and its key and ours still those that were proved on
+/// this link: one that was replaced proves nothing any more. What it has to hear of a newer link
+/// key. A database that answers nobody removes nobody.
+async fn look_at(
+    service: &Service,
+    agent: &AgentRow,
+    session: &LinkSession,
+    running: &mut Running,
+) -> Result<Option<Order>, LinkEnd> {
+    let Ok((row, link_keys)) = read(service, agent.id).await else {
+        return Ok(None);
+    };
+    let is_same = |row: &AgentRow| !row.revoked && row.identity_key == agent.identity_key;
+    let row = row.filter(is_same).ok_or(LinkEnd::Stranger)?;
+    if !link_keys.iter().any(|key| key.generation == running.own.generation) {
+        return Err(LinkEnd::Retired);
+    }
+    let newest = LinkKey::newest(&link_keys, &service.keys)?;
+    Ok(running.news(&row, newest, session))
 }
 
 async fn send_order(
-    service: &Service,
     wire: &mut Wire,
     order: &Order,
     number: u64,
     session: &LinkSession,
+    own: &LinkKey,
 ) -> Result<(), LinkEnd> {
-    let key = service.keys.link_key();
-    let frame = SignedFrame::sign(order, number, Direction::ToAgent, session, &key)
+    let frame = SignedFrame::sign(order, number, Direction::ToAgent, session, &own.key)
         .map_err(|_| LinkEnd::Unreadable)?;
     send(wire, &frame).await
 }
@@ -661,6 +714,8 @@ async fn take_in(
         Report::Outcome { operation, outcome } => {
             told(service, agent, link, operation, outcome).await
         }
+        // Changes what the link runs on: see [`talk`].
+        Report::LinkKeyKept { .. } => Ok(()),
         Report::Accounts(page) => match accounts::take_in(service, source(agent), page).await? {
             PageTaken::In | PageTaken::Missed => Ok(()),
             PageTaken::SendAll => {

@@ -47,6 +47,10 @@ pub enum Event {
     AgentApproved,
     /// An agent has a new identity key, by the word of its old one.
     AgentKeyChanged,
+    /// The service has a new link key; the old one is good until it is retired.
+    LinkKeyChanged,
+    /// An old link key is of no use any more.
+    LinkKeyRetired,
     /// An agent was removed by an administrator.
     AgentRemoved,
     /// An agent proved itself on a new link.
@@ -101,6 +105,8 @@ impl Event {
         Self::AgentEnrolled,
         Self::AgentApproved,
         Self::AgentKeyChanged,
+        Self::LinkKeyChanged,
+        Self::LinkKeyRetired,
         Self::AgentRemoved,
         Self::AgentConnected,
         Self::AgentDisconnected,
@@ -140,6 +146,8 @@ impl Event {
             Self::AgentEnrolled => "agent-enrolled",
             Self::AgentApproved => "agent-approved",
             Self::AgentKeyChanged => "agent-key-changed",
+            Self::LinkKeyChanged => "link-key-changed",
+            Self::LinkKeyRetired => "link-key-retired",
             Self::AgentRemoved => "agent-removed",
             Self::AgentConnected => "agent-connected",
             Self::AgentDisconnected => "agent-disconnected",

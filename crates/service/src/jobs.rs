@@ -5,9 +5,9 @@ use std::{sync::Arc, time::Duration};
 
 use ed25519_dalek::Signer as _;
 use recovery::{Span, Times, Timestamp};
-use store::StoreError;
+use store::{Retire, StoreError};
 
-use crate::{alerts, directories, notify, service::Service};
+use crate::{agents::link_key, alerts, directories, notify, service::Service};
 
 /// The audit trail is chained this often.
 const SEAL: Duration = Duration::from_millis(500);
@@ -94,6 +94,8 @@ async fn sweep(service: &Arc<Service>) -> Result<(), StoreError> {
                 tx.sweep_limits(now).await?;
                 let long_gone = Timestamp(now.0 - Times::GONE_ACCOUNT.0);
                 tx.sweep_gone_addresses(long_gone).await?;
+                // An agent that needed it was removed, or a code that named it ran out.
+                link_key::retire(&mut tx, Retire::Unneeded, now).await?;
                 tx.sweep_outbox(before).await
             })
         })

@@ -113,9 +113,10 @@ impl Keys {
         protocol::bytes::Bytes::encode(self.derive(Purpose::BotCheck.label(), &[]).as_ref())
     }
 
-    /// The service's end of every agent link.
-    pub fn link_key(&self) -> SigningKey {
-        SigningKey::from_bytes(&self.derive(b"regain link key 1", &[]))
+    /// The service's end of the agent links: a generation of it, by its salt in the store. The
+    /// first one has none. So neither an old backup nor the store alone tells a later one.
+    pub fn link_key(&self, salt: &[u8]) -> SigningKey {
+        SigningKey::from_bytes(&self.derive(b"regain link key 1", salt))
     }
 
     /// The key that signs the audit chain.

@@ -4,7 +4,7 @@ use recovery::Timestamp;
 use sqlx::{Row, sqlite::SqliteRow};
 use uuid::Uuid;
 
-use crate::{StoreError, Tx, one_row};
+use crate::{LinkKeyRow, StoreError, Tx, one_row};
 
 /// An agent.
 #[derive(Clone, Debug)]
@@ -35,6 +35,8 @@ pub struct AgentRow {
     pub health: AgentHealth,
     /// When it was turned away because its protocol is too old; until it is let in.
     pub too_old_at: Option<Timestamp>,
+    /// The newest link key of the service that it is known to accept.
+    pub link_generation: i64,
     /// Whether it may not come back.
     pub revoked: bool,
 }
@@ -67,10 +69,12 @@ pub struct NewAgent<'a> {
     pub directory_key: &'a [u8],
     /// Whether an administrator must approve it first.
     pub waits: bool,
+    /// The link key that its code named.
+    pub link_generation: i64,
 }
 
 /// What an enrolment code was good for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct UsedCode {
     /// The tenant.
     pub tenant: Uuid,
@@ -78,15 +82,17 @@ pub struct UsedCode {
     pub directory: Uuid,
     /// Whether who enrols with it waits for an administrator.
     pub approval: bool,
+    /// The link key that it names, while that is in force.
+    pub link_key: Option<LinkKeyRow>,
 }
 
 const COLUMNS: &str = "SELECT id, tenant, directory, name, identity_key, recipient,
-    directory_key, approved_at, seen_at,
+    directory_key, approved_at, seen_at, link_generation,
     directory_reachable, heard_at, software, clock_skew_ms, waiting, stopped, too_old_at,
     revoked_at FROM agent";
 
 impl Tx<'_> {
-    /// Stores the id of a new enrolment code.
+    /// Stores the id of a new enrolment code, which names the newest link key.
     pub async fn add_enrolment_code(
         &mut self,
         id: &[u8],
@@ -96,8 +102,9 @@ impl Tx<'_> {
         expires_at: Timestamp,
     ) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO enrolment_code (id, tenant, directory, approval, expires_at)
-             VALUES ($1, $2, $3, $4, $5)",
+            "INSERT INTO enrolment_code
+                 (id, tenant, directory, approval, expires_at, link_generation)
+             SELECT $1, $2, $3, $4, $5, max(generation) FROM link_key",
         )
         .bind(id)
         .bind(tenant)
@@ -118,17 +125,23 @@ impl Tx<'_> {
         let row = sqlx::query(
             "UPDATE enrolment_code SET used_at = $2
              WHERE id = $1 AND used_at IS NULL AND expires_at > $2
-             RETURNING tenant, directory, approval",
+             RETURNING tenant, directory, approval, link_generation",
         )
         .bind(id)
         .bind(now.0)
         .fetch_optional(&mut *self.connection)
         .await?;
-        let used = |row: SqliteRow| {
-            let (tenant, directory) = (row.try_get(0)?, row.try_get(1)?);
-            Ok(UsedCode { tenant, directory, approval: row.try_get(2)? })
+        let Some(row) = row else {
+            return Ok(None);
         };
-        row.map(used).transpose()
+        let generation: i64 = row.try_get(3)?;
+        let in_force = self.link_keys().await?;
+        Ok(Some(UsedCode {
+            tenant: row.try_get(0)?,
+            directory: row.try_get(1)?,
+            approval: row.try_get(2)?,
+            link_key: in_force.into_iter().find(|key| key.generation == generation),
+        }))
     }
 
     /// Stores an agent that enrolled.
@@ -141,8 +154,8 @@ impl Tx<'_> {
     ) -> Result<(), StoreError> {
         sqlx::query(
             "INSERT INTO agent (id, tenant, directory, name, identity_key, recipient,
-                 directory_key, approved_at, enrolled_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                 directory_key, approved_at, enrolled_at, link_generation)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         )
         .bind(agent.id)
         .bind(tenant)
@@ -153,6 +166,7 @@ impl Tx<'_> {
         .bind(agent.directory_key)
         .bind((!agent.waits).then_some(now.0))
         .bind(now.0)
+        .bind(agent.link_generation)
         .execute(&mut *self.connection)
         .await?;
         Ok(())
@@ -189,7 +203,8 @@ impl Tx<'_> {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let result = sqlx::query(
-            "UPDATE agent SET name = $2, recipient = $3, enrolled_at = $4, directory_key = $6
+            "UPDATE agent SET name = $2, recipient = $3, enrolled_at = $4, directory_key = $6,
+                 link_generation = $7
              WHERE id = $1 AND identity_key = $5 AND revoked_at IS NULL",
         )
         .bind(agent.id)
@@ -198,6 +213,7 @@ impl Tx<'_> {
         .bind(now.0)
         .bind(agent.identity_key)
         .bind(agent.directory_key)
+        .bind(agent.link_generation)
         .execute(&mut *self.connection)
         .await?;
         one_row(&result, "update_agent")
@@ -349,6 +365,7 @@ fn agent(row: &SqliteRow) -> Result<AgentRow, StoreError> {
             stopped: row.try_get("stopped")?,
         },
         too_old_at: row.try_get::<Option<i64>, _>("too_old_at")?.map(Timestamp),
+        link_generation: row.try_get("link_generation")?,
         revoked: row.try_get::<Option<i64>, _>("revoked_at")?.is_some(),
     })
 }

@@ -1,6 +1,6 @@
 //! The opening of a link: HTTP upgrade to a WebSocket, then the mutual proof on fresh nonces.
 
-use ed25519_dalek::{Signature, Signer as _};
+use ed25519_dalek::{Signature, Signer as _, VerifyingKey};
 use protocol::{
     VERSION,
     agent::{Hello, LinkSession, Proof, Successor, Welcome},
@@ -64,9 +64,9 @@ pub(super) async fn prove(
     let session = LinkSession::new(ends.agent, &hello.nonce, &welcome.nonce);
     let signature = welcome.signature.array::<64>().ok_or(LinkError::WrongKey)?;
     let proof = session.service_proof(welcome.unix_millis);
-    ends.link_key
-        .verify_strict(&proof, &Signature::from_bytes(&signature))
-        .map_err(|_| LinkError::WrongKey)?;
+    let signature = Signature::from_bytes(&signature);
+    let proves = |key: &&VerifyingKey| key.verify_strict(&proof, &signature).is_ok();
+    let link_key = *ends.link_keys.iter().find(proves).ok_or(LinkError::WrongKey)?;
     let signature = ends.identity.sign(&session.agent_proof());
     let successor = ends.successor.map(|new| Successor::sign(ends.identity, new, &session));
     let signature = Bytes(signature.to_bytes().to_vec());
@@ -75,7 +75,8 @@ pub(super) async fn prove(
         wire,
         session,
         identity: ends.successor.unwrap_or(ends.identity).clone(),
-        link_key: ends.link_key,
+        link_key,
+        next: None,
         sent: 0,
         received: 0,
         service_time: ServiceTime::new(welcome.unix_millis, at),

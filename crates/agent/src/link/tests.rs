@@ -7,6 +7,7 @@ use protocol::{
     agent::{Hello, Proof, Welcome},
     bytes::Bytes,
     directory::ExternalId,
+    link_key::LinkKeySuccessor,
 };
 use rand::{SeedableRng as _, rngs::StdRng};
 use serde::{Serialize, de::DeserializeOwned};
@@ -117,14 +118,28 @@ async fn hear<T: DeserializeOwned>(socket: &mut WebSocketStream<TcpStream>) -> O
     }
 }
 
+/// How a newer link key, and its being in force, are noted.
+const TOLD: u64 = 1_000;
+const IN_FORCE: u64 = 1_001;
+
 /// Notes which orders were taken.
 #[derive(Default)]
 struct Taken(Mutex<Vec<u64>>);
 
 impl Peer for Taken {
     fn take(&self, order: Order, _: ServiceTime) {
-        let Order::Status { request, .. } = order else { panic!("another order") };
-        self.0.lock().unwrap().push(request);
+        let noted = match order {
+            Order::Status { request, .. } => request,
+            Order::LinkKey(_) => TOLD,
+            Order::LinkKeyInForce { .. } => IN_FORCE,
+            Order::Change(_)
+            | Order::Recipients(_)
+            | Order::Synchronise
+            | Order::IdentityStored { .. }
+            | Order::NotApproved
+            | Order::Stored { .. } => panic!("another order"),
+        };
+        self.0.lock().unwrap().push(noted);
     }
 
     fn heartbeat(&self) -> Vec<Report> {
@@ -145,13 +160,16 @@ async fn open(origin: &str) -> Result<Link, LinkError> {
 }
 
 async fn open_through(config: &Config, origin: &str) -> Result<Link, LinkError> {
+    open_accepting(config, origin, &[service_key().verifying_key()]).await
+}
+
+async fn open_accepting(
+    config: &Config,
+    origin: &str,
+    link_keys: &[VerifyingKey],
+) -> Result<Link, LinkError> {
     let identity = agent_key();
-    let ends = Ends {
-        agent: AGENT,
-        identity: &identity,
-        successor: None,
-        link_key: service_key().verifying_key(),
-    };
+    let ends = Ends { agent: AGENT, identity: &identity, successor: None, link_keys };
     let mut rng = StdRng::seed_from_u64(3);
     Link::open(&Way::new(config).unwrap(), origin, &ends, &mut rng).await
 }
@@ -328,6 +346,80 @@ async fn frames_of_another_link_another_key_or_the_other_direction_end_the_link(
         assert_eq!(taken, [0; 0]);
         assert!(matches!(error, LinkError::Protocol(_)), "{error}");
     }
+}
+
+/// The service's next link key.
+fn next_key() -> SigningKey {
+    SigningKey::from_bytes(&[6; 32])
+}
+
+impl ServiceEnd {
+    async fn say(&mut self, number: u64, order: &Order, key: &SigningKey) {
+        let frame = SignedFrame::sign(order, number, Direction::ToAgent, &self.session, key);
+        self.send(&frame.unwrap()).await;
+    }
+
+    async fn tell(&mut self, number: u64, by: &SigningKey, next: &SigningKey) {
+        let said = LinkKeySuccessor::sign(by, (2, next), &self.session);
+        self.say(number, &Order::LinkKey(said), &service_key()).await;
+    }
+}
+
+fn in_force(key: &SigningKey) -> Order {
+    Order::LinkKeyInForce { key: Bytes(key.verifying_key().as_bytes().to_vec()) }
+}
+
+#[tokio::test]
+async fn a_newer_link_key_takes_over_in_the_middle_of_a_link_and_the_old_one_signs_nothing_more() {
+    let (taken, error) = play(async |mut end: ServiceEnd| {
+        end.tell(0, &service_key(), &next_key()).await;
+        end.say(1, &order(1), &service_key()).await;
+        end.say(2, &in_force(&next_key()), &next_key()).await;
+        end.say(3, &order(2), &next_key()).await;
+        end.say(4, &order(3), &service_key()).await;
+    })
+    .await;
+    assert_eq!(taken, [TOLD, 1, IN_FORCE, 2]);
+    assert!(matches!(error, LinkError::Protocol(_)), "{error}");
+}
+
+#[tokio::test]
+async fn a_newer_link_key_without_the_known_one_s_word_or_before_it_signs_ends_the_link() {
+    let thief = SigningKey::from_bytes(&[9; 32]);
+    let (taken, error) = play(async |mut end: ServiceEnd| {
+        end.tell(0, &thief, &thief).await;
+    })
+    .await;
+    assert_eq!(taken, [0; 0]);
+    assert!(matches!(error, LinkError::Protocol(_)), "{error}");
+
+    // Said by the old key: the new one has proved nothing yet.
+    let (taken, error) = play(async |mut end: ServiceEnd| {
+        end.tell(0, &service_key(), &next_key()).await;
+        end.say(1, &in_force(&next_key()), &service_key()).await;
+    })
+    .await;
+    assert_eq!(taken, [TOLD]);
+    assert!(matches!(error, LinkError::Protocol(_)), "{error}");
+}
+
+#[tokio::test]
+async fn each_key_that_counts_proves_the_link_and_tells_which_it_was() {
+    let (old, new) = (service_key(), next_key());
+    let both = [old.verifying_key(), new.verifying_key()];
+    for key in [old.clone(), new.clone()] {
+        let listening = Service::start().await;
+        let (proved, config) = (key.verifying_key(), config(""));
+        let (opened, _) =
+            tokio::join!(open_accepting(&config, &listening.origin, &both), listening.link(key));
+        assert_eq!(opened.ok().unwrap().link_key, proved);
+    }
+    // The old one stolen, and dropped here.
+    let listening = Service::start().await;
+    let (config, kept) = (config(""), [new.verifying_key()]);
+    let opening = open_accepting(&config, &listening.origin, &kept);
+    let (opened, _) = tokio::join!(opening, listening.link(old));
+    assert!(matches!(opened.err(), Some(LinkError::WrongKey)));
 }
 
 #[tokio::test]

@@ -185,6 +185,7 @@ async fn service(folder: &std::path::Path) -> Arc<Service> {
                     recipient: "{}",
                     directory_key: &[3; 32],
                     waits: false,
+                    link_generation: 1,
                 };
                 tx.add_agent(tenant, DIRECTORY.0, &new, NOW).await?;
                 tx.agent_seen(agent.0, true, NOW).await?;

@@ -1,5 +1,6 @@
 //! `regain-service directory ...`
 
+mod link_key;
 mod list;
 mod synchronisation;
 
@@ -18,9 +19,15 @@ use recovery::Times;
 use serde_json::json;
 use store::{AgentRow, AuditEvent, DirectoryKind, DirectoryRow, StoreError};
 
-use self::list::{Agents, List};
+use self::{
+    link_key::RotateLinkKey,
+    list::{Agents, List},
+};
 use super::{ConfigFile, Opened, say};
-use crate::{agent_state::AgentState, audit::Event, http::agents::enrol::secret_of};
+use crate::{
+    agent_state::AgentState, agents::link_key::LinkKey, audit::Event,
+    http::agents::enrol::secret_of,
+};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -35,6 +42,9 @@ pub(crate) enum Command {
     EnrolmentCode(Enrolment),
     /// Lets an agent in that enrolled and waits, by the fingerprint that it shows.
     ApproveAgent(ApproveAgent),
+    /// Makes a new link key, which all agents take without a pause. The old one stays good until
+    /// all have the new one, and is then retired by itself.
+    RotateLinkKey(RotateLinkKey),
     /// Removes an agent; it may not come back with its keys. With the last agent the directory's
     /// key is forgotten, so that a new agent can bring one.
     RemoveAgent(RemoveAgent),
@@ -148,6 +158,7 @@ impl Command {
             Self::Agents(command) => command.run().await,
             Self::EnrolmentCode(command) => command.run().await,
             Self::ApproveAgent(command) => command.run().await,
+            Self::RotateLinkKey(command) => command.run().await,
             Self::RemoveAgent(command) => command.run().await,
             Self::WriteBack(command) => command.run().await,
             Self::Malformed(which) => synchronisation::malformed(which).await,
@@ -195,18 +206,19 @@ impl Enrolment {
         let stored = id.0.clone();
         let expires_at = Opened::now().plus(Times::ENROLMENT);
         let approval = !self.no_approval;
-        opened
+        let link_keys = opened
             .store
             .write(move |mut tx| {
                 Box::pin(async move {
                     let of = (directory.tenant, directory.id);
-                    tx.add_enrolment_code(&stored, of.0, of.1, approval, expires_at).await
+                    tx.add_enrolment_code(&stored, of.0, of.1, approval, expires_at).await?;
+                    tx.link_keys().await
                 })
             })
             .await?;
         // A service without TLS listens on loopback only, and so does whoever enrols there.
         let scheme = if opened.config.http.tls.is_some() { "https" } else { "http" };
-        let link_key = opened.keys.link_key().verifying_key();
+        let link_key = LinkKey::newest(&link_keys, &opened.keys)?.public();
         Ok(EnrolmentCode {
             id,
             secret,

@@ -32,6 +32,7 @@ async fn lab(agents: &'static [Uuid]) -> Lab {
                     recipient: "{}",
                     directory_key: &key,
                     waits: false,
+                    link_generation: 1,
                 };
                 tx.add_agent(TENANT, DIRECTORY, &agent, now).await?;
             }
@@ -57,6 +58,7 @@ async fn add(lab: &Lab, id: Uuid) {
                 recipient: "{}",
                 directory_key: &[2; 32],
                 waits: false,
+                link_generation: 1,
             };
             tx.add_agent(TENANT, DIRECTORY, &agent, now).await
         })

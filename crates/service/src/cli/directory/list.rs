@@ -84,6 +84,8 @@ impl Agents {
 struct Seen {
     now: Timestamp,
     alive_at: Option<Timestamp>,
+    /// The newest generation of the link key.
+    link_generation: i64,
 }
 
 struct Known {
@@ -102,7 +104,9 @@ async fn read(opened: &Opened, tenant: Uuid) -> anyhow::Result<(Vec<Known>, Seen
                 let agents = tx.agents(directory.id).await?;
                 all.push(Known { directory, accounts, agents });
             }
-            Ok::<_, StoreError>((all, Seen { now, alive_at: tx.alive_at().await? }))
+            let link_generation = tx.link_keys().await?.last().map_or(0, |key| key.generation);
+            let alive_at = tx.alive_at().await?;
+            Ok::<_, StoreError>((all, Seen { now, alive_at, link_generation }))
         })
     });
     Ok(read.await?)
@@ -185,7 +189,15 @@ fn facts(agent: &AgentRow, seen: Seen) -> Vec<String> {
         });
     }
     facts.push(format!("{} waiting", agent.health.waiting));
+    if !has_link_key(agent, seen) {
+        facts.push("has not taken the new link key yet".to_owned());
+    }
     facts
+}
+
+/// Whether it knows the service's newest link key. One that was removed needs none.
+fn has_link_key(agent: &AgentRow, seen: Seen) -> bool {
+    agent.revoked || agent.link_generation >= seen.link_generation
 }
 
 fn ago(seconds: u32) -> String {
@@ -209,5 +221,6 @@ fn agent_json(agent: &AgentRow, seen: Seen) -> Value {
         "version": agent.health.software,
         "clock_skew_ms": agent.health.clock_skew_ms,
         "waiting": agent.health.waiting,
+        "has_link_key": has_link_key(agent, seen),
     })
 }

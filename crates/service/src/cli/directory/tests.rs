@@ -16,7 +16,7 @@ use store::{AgentHealth, TenantRow};
 use tower::ServiceExt as _;
 use uuid::Uuid;
 
-use super::*;
+use super::{link_key::RotateLinkKey, *};
 use crate::http;
 
 const HOST: &str = "reset.example.org";
@@ -347,4 +347,85 @@ async fn who_enrols_waits_until_the_fingerprint_was_compared() {
     assert!(error.to_string().contains("another key"), "{error}");
     assert_eq!(lab.stored().await.1.iter().filter(|agent| agent.approved).count(), 1);
     assert!(approve(&lab, ours.fingerprint()).approve(&lab.opened).await.is_err(), "once");
+}
+
+/// From the new key to the end of the old one: what the terminal says, which key a code names,
+/// and who answers an agent that brings a code of before.
+#[tokio::test]
+async fn the_link_key_changes_in_words_and_codes_name_the_newest() {
+    let mut lab = Lab::new().await;
+    let turn = |retire_old| RotateLinkKey { config: config(&lab.folder), retire_old };
+    let (rotate, retire) = (turn(false), turn(true));
+    let error = retire.turn(&mut lab.opened).await.unwrap_err();
+    assert!(error.to_string().contains("there is no old link key"), "{error}");
+
+    let agent = lab.enrol(1, 2).await.unwrap();
+    let [before, void] = [lab.code().await, lab.code().await];
+    let said = rotate.turn(&mut lab.opened).await.unwrap();
+    let after = lab.code().await;
+    assert_ne!(after.link_key_fingerprint, before.link_key_fingerprint);
+    assert!(said.contains(&after.link_key_fingerprint), "{said}");
+    assert!(said.contains("Still to take it: 1"), "{said}");
+    let shown = Agents {
+        config: config(&lab.folder),
+        tenant: HOST.to_owned(),
+        directory: "main".to_owned(),
+        json: false,
+    };
+    let behind = "has not taken the new link key yet";
+    assert!(shown.text(&lab.opened).await.unwrap().contains(behind));
+
+    // A code is answered by the key that it names, for as long as that is in force.
+    for (identity, code) in [(3, &before), (4, &after)] {
+        let enrol = bring(code, identity, 2);
+        let enrolled = lab.send(&enrol).await.unwrap();
+        assert!(enrolled.answers(&enrol, &code.link_key_fingerprint), "{identity}");
+    }
+    let generations: Vec<_> =
+        lab.stored().await.1.iter().map(|agent| (agent.id, agent.link_generation)).collect();
+    assert!(generations.contains(&(agent.agent.0, 1)) && generations.len() == 3);
+
+    let said = retire.turn(&mut lab.opened).await.unwrap();
+    assert_eq!(said.matches("reset.example.org\tmain\tdc1").count(), 2, "{said}");
+    assert!(said.contains("enrolled anew"), "{said}");
+    let refused = Err((StatusCode::FORBIDDEN, "enrolment-refused".to_owned()));
+    assert_eq!(lab.send(&bring(&void, 5, 2)).await.map(drop), refused, "its key is retired");
+    // Enrolled anew it stays the agent it is, and has the newest.
+    let again = lab.enrol(1, 2).await.unwrap();
+    assert_eq!(again.agent, agent.agent);
+    let row = lab.stored().await.1.into_iter().find(|row| row.id == agent.agent.0).unwrap();
+    assert_eq!(row.link_generation, 2);
+    assert_eq!(lab.audited(Event::LinkKeyChanged).await, 1);
+    assert_eq!(lab.audited(Event::LinkKeyRetired).await, 1);
+}
+
+#[tokio::test]
+async fn an_old_link_key_goes_by_itself_once_nobody_needs_it_and_not_before() {
+    let mut lab = Lab::new().await;
+    let rotate = RotateLinkKey { config: config(&lab.folder), retire_old: false };
+    let said = rotate.turn(&mut lab.opened).await.unwrap();
+    assert!(said.contains("No agent needs the old one"), "{said}");
+    let mut agents = Vec::new();
+    for identity in 3..6 {
+        agents.push(lab.enrol(identity, 2).await.unwrap().agent.0);
+        rotate.turn(&mut lab.opened).await.unwrap();
+    }
+    // Nobody looks after it: there is an end to it.
+    let error = rotate.turn(&mut lab.opened).await.unwrap_err();
+    assert!(error.to_string().contains("--retire-old"), "{error}");
+    let now = Opened::now();
+    let taking = lab.opened.store.write(move |mut tx| {
+        Box::pin(async move {
+            let kept = tx.retire_link_keys(store::Retire::Unneeded, now).await?;
+            tx.agent_has_link_key(agents[0], 5).await?;
+            // A late word of an older one.
+            tx.agent_has_link_key(agents[0], 3).await?;
+            let gone = tx.retire_link_keys(store::Retire::Unneeded, now).await?;
+            Ok::<_, StoreError>((kept, gone, tx.link_keys().await?))
+        })
+    });
+    let (kept, gone, left) = taking.await.unwrap();
+    assert_eq!((kept, gone), (Vec::new(), vec![2]));
+    let left: Vec<_> = left.iter().map(|key| key.generation).collect();
+    assert_eq!(left, [3, 4, 5]);
 }

@@ -12,10 +12,11 @@ use protocol::{
 };
 use recovery::Timestamp;
 use serde_json::json;
-use store::{AuditEvent, NewAgent, Tx, UsedCode};
+use store::{AuditEvent, LinkKeyRow, NewAgent, Tx, UsedCode};
 use zeroize::Zeroizing;
 
 use crate::{
+    agents::link_key::LinkKey,
     audit::Event,
     flow::Refused,
     http::{
@@ -43,13 +44,15 @@ pub(in crate::http) async fn post(
     }
     let now = service.now();
     let fresh = AgentId::new(now.unix_millis(), &mut *service.rng());
-    let (of, link_key) = (tenant.id, service.keys.link_key());
+    let (of, keys) = (tenant.id, Arc::clone(&service));
     let enrolled = service
         .store
         .write(move |mut tx| {
             Box::pin(async move {
-                let (ids, waits) = take_in(&mut tx, of, fresh, &enrol, now).await?;
-                Ok::<_, Refused>(Enrolled::sign(&enrol, ids, waits, &link_key))
+                let (ids, waits, named) = take_in(&mut tx, of, fresh, &enrol, now).await?;
+                // The one that the code names; a newer one is told over the link.
+                let link_key = LinkKey::of(&named, &keys.keys);
+                Ok::<_, Refused>(Enrolled::sign(&enrol, ids, waits, &link_key.key))
             })
         })
         .await?;
@@ -81,10 +84,12 @@ async fn take_in(
     fresh: AgentId,
     enrol: &Enrol,
     now: Timestamp,
-) -> Result<((AgentId, TenantId, DirectoryId), bool), Refused> {
+) -> Result<((AgentId, TenantId, DirectoryId), bool, LinkKeyRow), Refused> {
     let refused = || Refused::new(ProblemCode::EnrolmentRefused);
-    let UsedCode { tenant, directory, approval } =
+    let UsedCode { tenant, directory, approval, link_key } =
         tx.use_enrolment_code(&enrol.code.0, now).await?.ok_or_else(refused)?;
+    // Who holds a retired one could answer in our place.
+    let named = link_key.ok_or_else(refused)?;
     if tenant != of.0 {
         return Err(refused());
     }
@@ -114,6 +119,7 @@ async fn take_in(
         recipient: &recipient,
         directory_key: &enrol.directory_key.0,
         waits: approval,
+        link_generation: named.generation,
     };
     // Who enrols again is approved, or not, as before.
     let waits = same.map_or(approval, |agent| !agent.approved);
@@ -132,5 +138,5 @@ async fn take_in(
         now,
     )
     .await?;
-    Ok(((agent, TenantId(tenant), DirectoryId(directory)), waits))
+    Ok(((agent, TenantId(tenant), DirectoryId(directory)), waits, named))
 }
