@@ -1,5 +1,9 @@
-//! The app's settings, as rolled out by an administrator: one TOML file. Unknown keys are
-//! refused; every mistake names file, key and what would be right. Nothing here is secret.
+//! The app's settings, as rolled out by an administrator: the registry on Windows, one TOML file
+//! elsewhere or where `--policy` names one. Which settings there are, and their limits, is said
+//! by `os_windows::policy`; here the app's get their meaning. Every mistake names place, key and
+//! what would be right. Nothing here is secret.
+
+mod file;
 
 use std::{
     fmt::Display,
@@ -8,9 +12,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use os_windows::policy::{Key, Mistake, Place, Values};
 use protocol::{api::Help, bytes::Bytes, id::TenantId};
 use reqwest::{Certificate, Url};
-use serde::Deserialize;
 
 /// The settings, checked.
 #[derive(Clone, Debug)]
@@ -23,6 +27,10 @@ pub struct Policy {
     pub directory_keys: Vec<String>,
     /// The only certificate authorities trusted, when there are any.
     pub authorities: Vec<Certificate>,
+    /// The way to the service, where it is not the system's.
+    pub proxy: Option<Url>,
+    /// The language that the pages begin with, where it is not the system's.
+    pub language: Option<String>,
     /// Where the resume token is kept, or the note of where it is.
     pub state_dir: PathBuf,
     /// Where the token is kept; not an administrator's choice.
@@ -42,7 +50,7 @@ pub enum PolicyError {
         /// Why not.
         source: std::io::Error,
     },
-    /// The file is no TOML, or has an unknown key, or lacks one.
+    /// The file is no TOML, or has an unknown key.
     #[error("{}: {words}", file.display())]
     Malformed {
         /// The file.
@@ -50,30 +58,9 @@ pub enum PolicyError {
         /// Line, key and what is expected there.
         words: String,
     },
-    /// The value of a key cannot be used.
-    #[error("{}: {key}: {wrong}\nRight would be: {right}", file.display())]
-    Value {
-        /// The file.
-        file: PathBuf,
-        /// The key.
-        key: &'static str,
-        /// What is wrong.
-        wrong: String,
-        /// An example of what is right.
-        right: &'static str,
-    },
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PolicyFile {
-    service: String,
-    tenant: Option<String>,
-    #[serde(default)]
-    directory_keys: Vec<String>,
-    ca_file: Option<PathBuf>,
-    state_dir: Option<PathBuf>,
-    help: Option<Help>,
+    /// A value without which, or with which, the app must not run.
+    #[error("{0}")]
+    Value(Box<Mistake>),
 }
 
 impl Policy {
@@ -82,58 +69,89 @@ impl Policy {
     /// # Errors
     /// [`PolicyError`], in words for the administrator.
     pub fn load(file: Option<&Path>) -> Result<Self, PolicyError> {
-        let file = file.map_or_else(place_of_this_system, Path::to_owned);
-        let text = fs::read_to_string(&file)
-            .map_err(|source| PolicyError::Unreadable { file: file.clone(), source })?;
-        Self::parse(&file, &text)
+        let Some(file) = file else { return Self::load_from_this_system() };
+        let text = fs::read_to_string(file)
+            .map_err(|source| PolicyError::Unreadable { file: file.to_owned(), source })?;
+        Self::parse(file, &text)
+    }
+
+    #[cfg(not(windows))]
+    fn load_from_this_system() -> Result<Self, PolicyError> {
+        Self::load(Some(Path::new("/etc/regain/app.toml")))
+    }
+
+    #[cfg(windows)]
+    fn load_from_this_system() -> Result<Self, PolicyError> {
+        use os_windows::policy::{POLICIES, Part, registry};
+        let values = registry::read(Part::App);
+        Self::read(&values, None, &Place::Registry(POLICIES))
     }
 
     fn parse(file: &Path, text: &str) -> Result<Self, PolicyError> {
-        let keys: PolicyFile = toml::from_str(text).map_err(|error| PolicyError::Malformed {
-            file: file.to_owned(),
-            words: error.to_string().trim_end().to_owned(),
-        })?;
-        let mistakes = Mistakes { file };
-        for key in &keys.directory_keys {
-            if Bytes::decode(key).is_none_or(|bytes| bytes.len() != 16) {
-                return mistakes.at(
-                    "directory_keys",
-                    format!("{key:?} is no fingerprint"),
-                    "directory_keys = [\"<22 letters and digits, as `regain-service directory list` prints them>\"]",
-                );
+        let place = Place::File(file.display().to_string());
+        let found = file::read(text, &place)
+            .map_err(|words| PolicyError::Malformed { file: file.to_owned(), words })?;
+        Self::read(&found.values, found.state_dir, &place)
+    }
+
+    /// `place` is where a setting that is missing belongs.
+    fn read(
+        values: &Values,
+        state_dir: Option<PathBuf>,
+        place: &Place,
+    ) -> Result<Self, PolicyError> {
+        for mistake in values.mistakes() {
+            if mistake.stops() {
+                return Err(PolicyError::Value(Box::new(mistake.clone())));
             }
+            tracing::warn!("{mistake}");
         }
+        let reading = Reading { values, place };
         Ok(Self {
-            service: mistakes.origin(&keys.service)?,
-            tenant: mistakes.tenant(keys.tenant.as_deref())?,
-            directory_keys: keys.directory_keys,
-            authorities: mistakes.authorities(keys.ca_file.as_deref())?,
-            state_dir: mistakes.state_dir(keys.state_dir)?,
+            service: reading.service()?,
+            tenant: reading.tenant()?,
+            directory_keys: reading.directory_keys()?,
+            authorities: reading.authorities()?,
+            proxy: reading.proxy()?,
+            language: values.text(Key::Language).map(str::to_owned),
+            state_dir: reading.state_dir(state_dir)?,
             store: secret_store::Kind::Auto,
-            help: keys.help,
+            help: reading.help(),
         })
     }
 }
 
-/// Turns what a key says into what it means, or into a mistake that names file and key.
-struct Mistakes<'a> {
-    file: &'a Path,
+/// Turns what a setting says into what it means, or into a mistake that names it.
+struct Reading<'a> {
+    values: &'a Values,
+    place: &'a Place,
 }
 
-impl Mistakes<'_> {
-    fn at<T>(
-        &self,
-        key: &'static str,
-        wrong: impl Display,
-        right: &'static str,
-    ) -> Result<T, PolicyError> {
-        Err(PolicyError::Value { file: self.file.to_owned(), key, wrong: wrong.to_string(), right })
+impl Reading<'_> {
+    fn wrong<T>(&self, key: Key, wrong: impl Display) -> Result<T, PolicyError> {
+        let place = self.values.place(key).unwrap_or(self.place);
+        Err(PolicyError::Value(Box::new(Mistake::of(key, place, wrong.to_string()))))
     }
 
-    fn origin(&self, text: &str) -> Result<Url, PolicyError> {
-        let right = "service = \"https://unlock.example.org\" (http only for this very machine)";
+    fn service(&self) -> Result<Url, PolicyError> {
+        let Some(text) = self.values.text(Key::Service) else {
+            return self.wrong(Key::Service, "is missing");
+        };
+        let url = self.bare_url(Key::Service, text)?;
+        match url.scheme() {
+            "https" => Ok(url),
+            "http" if is_this_machine(&url) => Ok(url),
+            _ => self.wrong(
+                Key::Service,
+                format!("{text:?} is not encrypted (http is for this very machine alone)"),
+            ),
+        }
+    }
+
+    /// Scheme, host and port, and nothing else.
+    fn bare_url(&self, key: Key, text: &str) -> Result<Url, PolicyError> {
         let Ok(url) = Url::parse(text) else {
-            return self.at("service", format!("{text:?} is no web address"), right);
+            return self.wrong(key, format!("{text:?} is no web address"));
         };
         let bare = url.path() == "/"
             && url.query().is_none()
@@ -142,58 +160,79 @@ impl Mistakes<'_> {
             && url.password().is_none();
         if !bare || url.host_str().is_none() {
             let wrong = format!("{text:?} says more, or less, than scheme, host and port");
-            return self.at("service", wrong, right);
+            return self.wrong(key, wrong);
         }
-        match url.scheme() {
-            "https" => Ok(url),
-            "http" if is_this_machine(&url) => Ok(url),
-            _ => self.at("service", format!("{text:?} is not encrypted"), right),
-        }
+        Ok(url)
     }
 
-    fn tenant(&self, text: Option<&str>) -> Result<Option<TenantId>, PolicyError> {
-        let Some(text) = text else { return Ok(None) };
+    fn tenant(&self) -> Result<Option<TenantId>, PolicyError> {
+        let Some(text) = self.values.text(Key::Tenant) else { return Ok(None) };
         match text.parse() {
             Ok(tenant) => Ok(Some(tenant)),
-            Err(_) => self.at(
-                "tenant",
-                format!("{text:?} is no tenant id"),
-                "tenant = \"<the id that `regain-service tenant create` printed>\"",
+            Err(_) => self.wrong(
+                Key::Tenant,
+                format!("{text:?} is no tenant id: `regain-service tenant create` printed it"),
             ),
         }
     }
 
-    fn authorities(&self, file: Option<&Path>) -> Result<Vec<Certificate>, PolicyError> {
-        let right = "ca_file = \"/etc/regain/ca.pem\", a PEM file with one certificate or more";
-        let Some(file) = file else {
+    fn directory_keys(&self) -> Result<Vec<String>, PolicyError> {
+        let keys = self.values.list(Key::DirectoryKeys);
+        for key in keys {
+            if Bytes::decode(key).is_none_or(|bytes| bytes.len() != 16) {
+                return self.wrong(
+                    Key::DirectoryKeys,
+                    format!(
+                        "{key:?} is no fingerprint: `regain-service directory list` prints them"
+                    ),
+                );
+            }
+        }
+        Ok(keys.to_vec())
+    }
+
+    fn authorities(&self) -> Result<Vec<Certificate>, PolicyError> {
+        let Some(file) = self.values.text(Key::CaFile) else {
             return Ok(Vec::new());
         };
         let pem = match fs::read(file) {
             Ok(pem) => pem,
             Err(error) => {
-                let wrong = format!("{} cannot be read ({error})", file.display());
-                return self.at("ca_file", wrong, right);
+                return self.wrong(Key::CaFile, format!("{file} cannot be read ({error})"));
             }
         };
         match Certificate::from_pem_bundle(&pem) {
             Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-            Ok(_) | Err(_) => {
-                let wrong = format!("{} holds no certificate", file.display());
-                self.at("ca_file", wrong, right)
-            }
+            Ok(_) | Err(_) => self.wrong(Key::CaFile, format!("{file} holds no certificate")),
         }
     }
 
-    fn state_dir(&self, given: Option<PathBuf>) -> Result<PathBuf, PolicyError> {
-        let right = "state_dir = \"/var/lib/regain-app\", a folder of the person who runs the app";
-        match given.or_else(state_dir_of_this_system) {
-            Some(folder) if folder.is_absolute() => Ok(folder),
-            Some(folder) => {
-                let wrong = format!("{} does not say where it begins", folder.display());
-                self.at("state_dir", wrong, right)
-            }
-            None => self.at("state_dir", "is missing, and there is no home folder", right),
+    fn proxy(&self) -> Result<Option<Url>, PolicyError> {
+        let Some(text) = self.values.text(Key::Proxy) else { return Ok(None) };
+        if !text.starts_with("http://") && !text.starts_with("https://") {
+            return self.wrong(Key::Proxy, format!("{text:?} is no proxy of HTTP"));
         }
+        self.bare_url(Key::Proxy, text).map(Some)
+    }
+
+    fn state_dir(&self, given: Option<PathBuf>) -> Result<PathBuf, PolicyError> {
+        let wrong = match given.or_else(state_dir_of_this_system) {
+            Some(folder) if folder.is_absolute() => return Ok(folder),
+            Some(folder) => format!("{} does not say where it begins", folder.display()),
+            None => "is missing, and there is no home folder".to_owned(),
+        };
+        Err(PolicyError::Value(Box::new(file::state_dir_mistake(self.place, wrong))))
+    }
+
+    fn help(&self) -> Option<Help> {
+        let text = |key| self.values.text(key).map(str::to_owned);
+        let help = Help {
+            name: text(Key::HelpName).unwrap_or_default(),
+            phone: text(Key::HelpPhone),
+            hours: text(Key::HelpHours),
+            url: text(Key::HelpUrl),
+        };
+        (help != Help::default()).then_some(help)
     }
 }
 
@@ -202,17 +241,6 @@ pub(crate) fn is_this_machine(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || address.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
-}
-
-#[cfg(not(windows))]
-fn place_of_this_system() -> PathBuf {
-    "/etc/regain/app.toml".into()
-}
-
-#[cfg(windows)]
-fn place_of_this_system() -> PathBuf {
-    let folder = std::env::var_os("ProgramData").unwrap_or_else(|| r"C:\ProgramData".into());
-    Path::new(&folder).join(r"Regain\app.toml")
 }
 
 #[cfg(not(windows))]
@@ -229,6 +257,8 @@ fn state_dir_of_this_system() -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use os_windows::policy::Part;
+
     use super::*;
 
     fn parse(text: &str) -> Result<Policy, PolicyError> {
@@ -255,6 +285,8 @@ mod tests {
             directory_keys = ["AAECAwQFBgcICQoLDA0ODw"]
             ca_file = {ca_file:?}
             state_dir = "/var/lib/x"
+            proxy = "http://proxy.example.org:8080"
+            language = "de"
             [help]
             name = "IT service desk"
             phone = "+49 30 1234"
@@ -266,10 +298,13 @@ mod tests {
         assert_eq!(policy.directory_keys.len(), 1);
         assert_eq!(policy.authorities.len(), 1);
         assert_eq!(policy.state_dir, Path::new("/var/lib/x"));
+        assert_eq!(policy.proxy.unwrap().as_str(), "http://proxy.example.org:8080/");
+        assert_eq!(policy.language.as_deref(), Some("de"));
         assert_eq!(policy.help.unwrap().phone.as_deref(), Some("+49 30 1234"));
     }
 
-    /// The example names every key that there is, and each commented line can be used as it is.
+    /// The example names every key that there is for the app, and each commented line can be used
+    /// as it is.
     #[test]
     fn the_example_is_complete_and_right() {
         let example = include_str!("../app.example.toml");
@@ -285,12 +320,10 @@ mod tests {
             .collect();
         let policy = parse(&all).unwrap();
         assert!(policy.tenant.is_some() && !policy.directory_keys.is_empty());
-        let expected = parse("nothing = 1").unwrap_err().to_string();
-        let keys = expected.split('`').skip(3).step_by(2);
-        for key in keys {
-            let named =
-                example.contains(&format!("{key} = ")) || example.contains(&format!("[{key}]"));
-            assert!(named, "the example lacks {key}");
+        assert!(policy.proxy.is_some() && policy.language.is_some());
+        for key in Key::ALL.map(Key::definition).iter().filter(|it| it.whom.contains(&Part::App)) {
+            let name = key.file.rsplit('.').next().unwrap();
+            assert!(example.contains(&format!("{name} = ")), "the example lacks {}", key.file);
         }
     }
 
@@ -329,14 +362,32 @@ mod tests {
         let unknown = with("tennant = \"x\"");
         assert!(unknown.contains("line 2") && unknown.contains("tennant"));
         assert!(unknown.contains("`tenant`"), "{unknown}");
-        assert!(mistake("").contains("`service`"));
-        assert!(mistake("service = 1").contains("line 1"));
+        assert!(mistake("").contains("service: is missing"));
+        assert!(mistake("service = 1").contains("service: is a number"));
+        assert!(mistake("service = ").contains("line 1"));
         assert!(with("tenant = \"demo\"").contains("tenant: \"demo\""));
         assert!(with("directory_keys = [\"abc\"]").contains("directory_keys: \"abc\""));
         assert!(with("state_dir = \"here\"").contains("state_dir: here"));
         assert!(with("ca_file = \"/nonexistent\"").contains("ca_file: /nonexistent"));
         assert!(with("ca_file = \"/dev/null\"").contains("holds no certificate"));
         assert!(with("help = { telephone = \"1\" }").contains("`phone`"));
+        assert!(with("proxy = \"socks5://proxy.example:1080\"").contains("no proxy of HTTP"));
+        assert!(with("proxy = \"http://me:secret@proxy.example\"").contains("says more"));
+    }
+
+    /// What is only drawn changes nothing else; what keeps people safe stops the app.
+    #[test]
+    fn a_wrong_value_is_as_none_or_stops_the_app() {
+        let with = |line: &str| parse(&format!("service = \"https://a.example\"\n{line}"));
+        let policy = with("language = \"xx\"\ndirectory_keys = [\"AAECAwQFBgcICQoLDA0ODw\"]");
+        let policy = policy.unwrap();
+        assert_eq!((policy.language, policy.directory_keys.len()), (None, 1));
+        let policy = with("[help]\nphone = 110\nname = \"Desk\"").unwrap();
+        let help = policy.help.unwrap();
+        assert_eq!((help.name.as_str(), help.phone), ("Desk", None));
+        for line in ["tenant = 1", "directory_keys = \"abc\"", "ca_file = false", "proxy = 8080"] {
+            with(line).unwrap_err();
+        }
     }
 
     #[test]

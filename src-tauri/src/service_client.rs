@@ -125,7 +125,11 @@ impl ServiceClient {
         clock: Clock,
     ) -> Result<Self, reqwest::Error> {
         let this_machine = is_this_machine(&policy.service);
-        let proxy = if this_machine { None } else { proxy_of_the_system(&policy.service) };
+        let proxy = match &policy.proxy {
+            _ if this_machine => None,
+            Some(proxy) => Some(Proxy::all(proxy.clone())?),
+            None => proxy_of_the_system(&policy.service),
+        };
         let mut builder = Client::builder()
             .user_agent(concat!("regain/", env!("CARGO_PKG_VERSION")))
             .https_only(policy.service.scheme() == "https")

@@ -27,6 +27,7 @@ pub(crate) fn run(command_line: &CommandLine) -> ExitCode {
         Ok(rng) => rng,
         Err(error) => return complain(&format!("the system has no randomness: {error}")),
     };
+    let page = first_page(policy.language.as_deref());
     let controller = Arc::new(Controller::new(
         policy,
         command_line.mode,
@@ -50,7 +51,7 @@ pub(crate) fn run(command_line: &CommandLine) -> ExitCode {
             commands::cancel,
             commands::watch,
         ])
-        .setup(|app| Ok(open(app.handle())?))
+        .setup(move |app| Ok(open(app.handle(), page)?))
         .run(tauri::generate_context!());
     match opened {
         Ok(()) => ExitCode::SUCCESS,
@@ -58,8 +59,16 @@ pub(crate) fn run(command_line: &CommandLine) -> ExitCode {
     }
 }
 
-fn open(app: &tauri::AppHandle) -> tauri::Result<()> {
-    let window = WebviewWindowBuilder::new(app, "main", WebviewUrl::default())
+/// The pages, told the language of the policy in their address.
+fn first_page(language: Option<&str>) -> WebviewUrl {
+    match language {
+        Some(language) => WebviewUrl::App(format!("index.html?language={language}").into()),
+        None => WebviewUrl::default(),
+    }
+}
+
+fn open(app: &tauri::AppHandle, page: WebviewUrl) -> tauri::Result<()> {
+    let window = WebviewWindowBuilder::new(app, "main", page)
         // The tenant's words follow with the page.
         .title("")
         .inner_size(SIZE.0, SIZE.1)

@@ -50,9 +50,15 @@ export function hasText(key: string): boolean {
   return locale.bundle?.hasMessage(key) ?? false;
 }
 
-/** The person's choice of this visit, else what the system prefers, else English. */
+/**
+ * The person's choice of this visit, else that of whoever opened the pages (a policy, a welcome
+ * letter), else what the system prefers, else English.
+ */
 export function preferredLanguage(): Language {
-  const wanted = [kept("language"), ...navigator.languages].map((tag) => tag?.split("-")[0]);
+  const given = new URLSearchParams(location.search).get("language") ?? undefined;
+  const wanted = [kept("language"), given, ...navigator.languages].map(
+    (tag) => tag?.split("-")[0],
+  );
   return wanted.find(isLanguage) ?? "en";
 }
 

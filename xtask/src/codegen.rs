@@ -1,5 +1,7 @@
 //! `cargo xtask codegen`: the API description, written by the service itself, and the types
-//! that the pages make of it. `--check` says whether both are current.
+//! that the pages make of it; the policy's templates and documentation, written by the table of
+//! settings. `--check` says whether the first two are current; a test of `os-windows` says it of
+//! the others.
 
 use std::fs;
 
@@ -11,6 +13,12 @@ const DESCRIPTION: &str = "docs/openapi.json";
 const TYPES: &str = "ui/src/generated/api.ts";
 
 pub(crate) fn run(children: &Children, check: bool) -> Result<()> {
+    if !check {
+        let mut policy = Children::command(repository::cargo());
+        policy.args(["run", "--quiet", "--package", "os-windows", "--example", "policy_files"]);
+        children
+            .succeed(policy.arg("--").arg(repository::root()).current_dir(repository::root()))?;
+    }
     let before = [repository::read(DESCRIPTION), repository::read(TYPES)];
     let mut openapi = Children::command(repository::cargo());
     openapi.args(["run", "--quiet", "--package", "regain-service", "--", "openapi"]);

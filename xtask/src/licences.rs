@@ -1,6 +1,8 @@
 //! Licences, bans and sources: the rules of deny.toml over `cargo metadata`. The same file
 //! serves cargo-deny, which takes minutes to compile and is not needed for this.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
@@ -11,7 +13,7 @@ const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
 /// Checks every crate of the lock file.
 pub(crate) fn run(children: &Children) -> Result<()> {
     let rules = Rules::read()?;
-    let metadata = metadata(children)?;
+    let metadata = metadata(children, None)?;
     let packages = metadata["packages"].as_array().context("cargo metadata lists no packages")?;
     let faults: Vec<String> = packages.iter().filter_map(|package| rules.fault(package)).collect();
     if !faults.is_empty() {
@@ -21,12 +23,69 @@ pub(crate) fn run(children: &Children) -> Result<()> {
     Ok(())
 }
 
-/// What cargo knows of every crate of the lock file.
-pub(crate) fn metadata(children: &Children) -> Result<Value> {
+/// What cargo knows of every crate of the lock file, or of those that one target uses.
+pub(crate) fn metadata(children: &Children, target: Option<&str>) -> Result<Value> {
     let mut command = Children::command(repository::cargo());
     command.args(["metadata", "--format-version=1", "--locked"]);
+    if let Some(target) = target {
+        command.args(["--filter-platform", target]);
+    }
     let printed = children.output(command.current_dir(repository::root()))?;
     serde_json::from_str(&printed).context("cargo metadata printed no JSON")
+}
+
+/// The crates that programs are linked with: not what only builds or tests them.
+pub(crate) struct Linked<'a> {
+    packages: BTreeMap<&'a str, &'a Value>,
+    /// Of each that is linked, what it is linked with.
+    needs: BTreeMap<&'a str, BTreeSet<&'a str>>,
+}
+
+impl<'a> Linked<'a> {
+    /// What these packages of ours are linked with, and themselves.
+    pub(crate) fn below(metadata: &'a Value, ours: &[&str]) -> Result<Self> {
+        let packages: BTreeMap<&str, &Value> = entries(metadata, "packages")
+            .filter_map(|package| Some((package["id"].as_str()?, package)))
+            .collect();
+        let nodes: BTreeMap<&str, &Value> = entries(&metadata["resolve"], "nodes")
+            .filter_map(|node| Some((node["id"].as_str()?, node)))
+            .collect();
+        let is_ours = |package: &Value| {
+            package["source"].is_null()
+                && package["name"].as_str().is_some_and(|name| ours.contains(&name))
+        };
+        let mut wanted: Vec<&str> =
+            packages.iter().filter(|(_, package)| is_ours(package)).map(|(id, _)| *id).collect();
+        let mut needs = BTreeMap::new();
+        while let Some(id) = wanted.pop() {
+            if needs.contains_key(id) {
+                continue;
+            }
+            let node = nodes.get(id).with_context(|| format!("cargo metadata lacks {id}"))?;
+            let is_linked = |dependency: &&Value| {
+                entries(dependency, "dep_kinds").any(|kind| kind["kind"].is_null())
+            };
+            let below: BTreeSet<&str> = entries(node, "deps")
+                .filter(is_linked)
+                .filter_map(|dependency| dependency["pkg"].as_str())
+                .collect();
+            wanted.extend(&below);
+            needs.insert(id, below);
+        }
+        Ok(Self { packages, needs })
+    }
+
+    /// Each, with what it is linked with.
+    pub(crate) fn packages(&self) -> impl Iterator<Item = (&'a Value, Vec<&'a Value>)> {
+        self.needs.iter().filter_map(|(id, needs)| {
+            let below = needs.iter().filter_map(|id| self.packages.get(id).copied()).collect();
+            Some((*self.packages.get(id)?, below))
+        })
+    }
+}
+
+fn entries<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
+    value[key].as_array().into_iter().flatten()
 }
 
 struct Rules {

@@ -4,10 +4,12 @@
 //! Starts other programs and says how far they are; links nothing of ours.
 
 mod bench;
+mod bill;
 mod children;
 mod codegen;
 mod demo;
 mod dist;
+mod installer;
 mod licences;
 mod notices;
 mod packages;
@@ -43,7 +45,12 @@ cargo xtask COMMAND
                              sync, recoveries
   soak [--kills N]           1,000 real kills on a Samba domain; writes docs/soak.md
   dist                       the Debian packages of service and agent
-  windows                    the programs for Windows, built here
+  windows [--release]        the programs for Windows and their installer, built here
+                             --release         as people get it: small, and slow to build
+                             --sign-with FILE  signed with this PKCS#12 file, whose password is in
+                                               the file that REGAIN_SIGN_PASSWORD_FILE names
+                             --timestamp URL   and with the word of this server on when
+                             --for-tests       those that the stories on Windows install
   setup                      install what demo and test need, and build the pages
   codegen [--check]          the API description and what the pages make of it
   notices [--check]          the notices of third parties
@@ -77,6 +84,7 @@ struct Command {
     yes: bool,
     check: bool,
     help: bool,
+    windows: windows::Wishes,
     only: Option<String>,
     kills: Option<String>,
 }
@@ -94,6 +102,14 @@ impl Command {
                 Arg::Long("ad") => command.ad = true,
                 Arg::Long("headless") => command.headless = true,
                 Arg::Long("only") => command.only = Some(parser.value()?.string()?),
+                Arg::Long("release") => command.windows.release = true,
+                Arg::Long("for-tests") => command.windows.for_tests = true,
+                Arg::Long("sign-with") => {
+                    command.windows.sign_with = Some(parser.value()?.into());
+                }
+                Arg::Long("timestamp") => {
+                    command.windows.timestamp = Some(parser.value()?.string()?);
+                }
                 Arg::Long("kills") => command.kills = Some(parser.value()?.string()?),
                 Arg::Long("yes") => command.yes = true,
                 Arg::Long("check") => command.check = true,
@@ -114,7 +130,7 @@ impl Command {
             Some("test") => test::run(&setup, self.quick),
             Some("bench") => bench::run(&setup, self.only.as_deref()),
             Some("dist") => dist::run(&setup),
-            Some("windows") => windows::run(&setup),
+            Some("windows") => windows::run(&setup, &self.windows),
             Some("soak") => soak::run(&setup, self.kills.as_deref()),
             Some("codegen") => codegen::run(children, self.check),
             Some("notices") => notices::run(children, self.check),

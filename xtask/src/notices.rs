@@ -12,7 +12,13 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
-use crate::{children::Children, licences, repository, terminal::say, ui};
+use crate::{
+    children::Children,
+    licences::{self, Linked},
+    repository,
+    terminal::say,
+    ui,
+};
 
 const FILE: &str = "THIRD-PARTY-NOTICES.md";
 /// The packages whose programs people get.
@@ -22,7 +28,7 @@ const PREFERRED: &str = "Apache-2.0";
 
 pub(crate) fn run(children: &Children, check: bool) -> Result<()> {
     ui::fetch(children, "ui")?;
-    let mut parts = crates(&licences::metadata(children)?)?;
+    let mut parts = crates(&licences::metadata(children, None)?)?;
     parts.extend(npm_packages()?);
     let text = write(&parts)?;
     if check {
@@ -39,48 +45,20 @@ pub(crate) fn run(children: &Children, check: bool) -> Result<()> {
 
 /// Something that others made and we ship.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Part {
-    name: String,
-    version: String,
-    licence: String,
+pub(crate) struct Part {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) licence: String,
     folder: PathBuf,
 }
 
 /// Every crate that a shipped program is linked with, on any system.
 fn crates(metadata: &Value) -> Result<Vec<Part>> {
-    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let mut wanted: Vec<String> = Vec::new();
-    let packages: BTreeMap<String, Value> = list(&metadata["packages"])
-        .into_iter()
-        .map(|package| (text(&package["id"]), package))
-        .collect();
-    for (id, package) in &packages {
-        let is_ours = package["source"].is_null();
-        if is_ours && SHIPPED.contains(&text(&package["name"]).as_str()) {
-            wanted.push(id.clone());
-        }
-    }
-    let nodes: BTreeMap<String, Value> = list(&metadata["resolve"]["nodes"])
-        .into_iter()
-        .map(|node| (text(&node["id"]), node))
-        .collect();
-    let mut seen: BTreeSet<String> = wanted.iter().cloned().collect();
-    while let Some(id) = wanted.pop() {
-        let node = nodes.get(&id).with_context(|| format!("cargo metadata lacks {id}"))?;
-        for dependency in list(&node["deps"]) {
-            let kinds = list(&dependency["dep_kinds"]);
-            let is_linked = kinds.iter().any(|kind| kind["kind"].is_null());
-            let id = text(&dependency["pkg"]);
-            if is_linked && seen.insert(id.clone()) {
-                wanted.push(id);
-            }
-        }
-    }
-    let of_others =
-        packages.iter().filter(|(id, package)| seen.contains(*id) && !package["source"].is_null());
+    let linked = Linked::below(metadata, &SHIPPED)?;
+    let of_others = linked.packages().filter(|(package, _)| !package["source"].is_null());
     let mut parts: Vec<Part> = of_others
-        .map(|(_, package)| Part {
+        .map(|(package, _)| Part {
             name: text(&package["name"]),
             version: text(&package["version"]),
             licence: text(&package["license"]),
@@ -92,7 +70,7 @@ fn crates(metadata: &Value) -> Result<Vec<Part>> {
 }
 
 /// Every npm package that the pages are bundled with: what they import, and what that needs.
-fn npm_packages() -> Result<Vec<Part>> {
+pub(crate) fn npm_packages() -> Result<Vec<Part>> {
     let lock: Value = serde_json::from_str(&repository::read("ui/package-lock.json")?)?;
     let is_source = |path: &Path| {
         path.extension().is_some_and(|extension| extension == "ts" || extension == "svelte")

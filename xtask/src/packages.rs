@@ -27,12 +27,16 @@ pub(crate) const DOMAIN: &[&str] = &[
 pub(crate) const BROWSER: &[&str] = &["chromium|chromium-browser"];
 /// A credential store, to test that secrets go there; a proxy, to test the way through one.
 pub(crate) const PARTS: &[&str] = &["dbus", "gnome-keyring", "tinyproxy-bin"];
-/// To build for Windows, and to run what was built.
+/// To build for Windows, to make and sign the installer, and to run what was built.
 pub(crate) const WINDOWS: &[&str] = &[
     "rustc-web",
     "rust-web-src",
     "gcc-mingw-w64-x86-64",
     "g++-mingw-w64-x86-64",
+    "wixl",
+    "msitools",
+    "osslsigncode",
+    "openssl",
     "wine64",
     "wine",
 ];

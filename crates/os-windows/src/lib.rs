@@ -7,6 +7,7 @@
 pub mod access;
 #[cfg(windows)]
 pub mod event_log;
+pub mod policy;
 #[cfg(windows)]
 pub mod service;
 

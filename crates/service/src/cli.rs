@@ -4,6 +4,7 @@
 mod account;
 mod audit;
 mod directory;
+mod letter;
 mod serve;
 mod tenant;
 
@@ -74,6 +75,8 @@ enum Command {
     /// The audit trail.
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Makes the welcome letter for somebody's first day, to be printed. Nothing on it is secret.
+    Letter(letter::Letter),
 }
 
 /// Runs a command; a failure is told in one sentence and its causes.
@@ -103,6 +106,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Directory(command) => command.run().await,
         Command::Account(command) => command.run().await,
         Command::Audit(command) => command.run().await,
+        Command::Letter(command) => command.run().await,
     }
 }
 

@@ -25,5 +25,6 @@ pub mod locale;
 pub mod notify;
 pub mod service;
 pub mod tenants;
+pub mod welcome;
 
 pub use service::Service;

@@ -4,6 +4,7 @@
 mod letter;
 mod mail;
 
+pub(crate) use letter::readable_accent;
 pub use letter::{Letter, write as write_letter, write_alert};
 pub use mail::Mail;
 

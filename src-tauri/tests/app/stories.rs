@@ -84,6 +84,8 @@ fn policy(origin: &str, home: &Path) -> Policy {
         tenant: Some(TENANT),
         directory_keys: vec![crate::double::directory_key()],
         authorities: Vec::new(),
+        proxy: None,
+        language: None,
         state_dir: home.join("state"),
         store: secret_store::Kind::File,
         help: None,

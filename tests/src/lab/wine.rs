@@ -96,8 +96,12 @@ impl Wine {
         Ok(said)
     }
 
-    /// Through files: services of Windows inherit a pipe and keep it open.
-    fn try_run(&self, command: &mut Command, input: &str) -> Result<(ExitStatus, String)> {
+    /// Runs a command to its end: how it ended and what it said. Through files: services of
+    /// Windows inherit a pipe and keep it open.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn try_run(&self, command: &mut Command, input: &str) -> Result<(ExitStatus, String)> {
         let input = File::open(self.prefix.write("input", input)?)?;
         let output = self.prefix.join("output");
         let file = File::create(&output)?;
@@ -132,11 +136,23 @@ impl Drop for Wine {
 /// # Errors
 /// When it is not there.
 pub fn built(program: &str) -> Result<PathBuf> {
+    made(&Path::new("x86_64-pc-windows-gnu/debug").join(program), "cargo xtask windows")
+}
+
+/// A file that `cargo xtask windows --for-tests` packed.
+///
+/// # Errors
+/// When it is not there.
+pub fn package(file: &str) -> Result<PathBuf> {
+    made(&Path::new("packages").join(file), "cargo xtask windows --for-tests")
+}
+
+fn made(file: &Path, by: &str) -> Result<PathBuf> {
     let me = std::env::current_exe().context("where am I?")?;
-    let below = Path::new("windows-build/x86_64-pc-windows-gnu/debug").join(program);
+    let below = Path::new("windows-build").join(file);
     let found = me.ancestors().map(|folder| folder.join(&below)).find(|path| path.is_file());
     match found {
         Some(path) => Ok(path),
-        None => bail!("{program} is not built: cargo xtask windows"),
+        None => bail!("{} is not there: {by}", file.display()),
     }
 }

@@ -141,7 +141,7 @@ fn one_line(text: &str) -> String {
 }
 
 /// A colour is a colour or our own; never text that a style would interpret.
-fn readable_accent(accent: &str) -> String {
+pub(crate) fn readable_accent(accent: &str) -> String {
     let hex = accent.strip_prefix('#').unwrap_or_default();
     let ok = hex.len() == 6 && hex.bytes().all(|b| b.is_ascii_hexdigit());
     if ok { accent.to_owned() } else { "#0b57d0".to_owned() }
