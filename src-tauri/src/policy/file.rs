@@ -49,12 +49,11 @@ fn read_table(
         let name = format!("{below}{}", key.get_ref());
         let folder = format!("{name}.");
         let is_folder = Key::ALL.iter().any(|key| key.definition().file.starts_with(&folder));
-        match value.get_ref() {
-            DeValue::Table(inner) if is_folder => read_table(text, &folder, inner, hand_out)?,
-            other => {
-                let line = text.get(..key.span().start).unwrap_or_default();
-                hand_out(&name, line.matches('\n').count() + 1, other)?;
-            }
+        if let (DeValue::Table(inner), true) = (value.get_ref(), is_folder) {
+            read_table(text, &folder, inner, hand_out)?;
+        } else {
+            let line = text.get(..key.span().start).unwrap_or_default();
+            hand_out(&name, line.matches('\n').count() + 1, value.get_ref())?;
         }
     }
     Ok(())
