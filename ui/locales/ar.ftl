@@ -119,6 +119,8 @@ choice-too-new-title = كلمة مرورك جديدة جدًا ولا يمكن �
 choice-too-new-text = تبقى كلمة المرور في شركتك مدة، يومًا غالبًا. حاول غدًا أو اطلب المساعدة. لم يتغير شيء.
 choice-protected-title = هذا الحساب محمي حماية خاصة
 choice-protected-text = لا يساعد فيه إلا مسؤول النظام. لم يتغير شيء.
+choice-two-forests-title = لك حساب في دليلين من أدلة الشركة
+choice-two-forests-text = اطلب المساعدة ليُحدَّد أيهما تستخدم. لم يتغير شيء.
 choice-unreachable-title = لا نستطيع رؤية حسابك الآن
 choice-unreachable-text = دليل الشركة لا يجيب. لم يتغير شيء. حاول بعد بضع دقائق.
 

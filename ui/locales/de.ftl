@@ -115,6 +115,8 @@ choice-too-new-title = Ihr Passwort ist noch zu neu für eine Änderung
 choice-too-new-text = In Ihrer Firma gilt ein Passwort eine Weile, oft einen Tag. Versuchen Sie es morgen oder holen Sie Hilfe. Nichts wurde geändert.
 choice-protected-title = Dieses Konto ist besonders geschützt
 choice-protected-text = Nur eine Administratorin oder ein Administrator kann helfen. Nichts wurde geändert.
+choice-two-forests-title = Sie haben ein Konto in zwei Verzeichnissen der Firma
+choice-two-forests-text = Die IT muss sagen, welches gilt. Holen Sie Hilfe. Nichts wurde geändert.
 choice-unreachable-title = Wir sehen Ihr Konto gerade nicht
 choice-unreachable-text = Das Verzeichnis der Firma antwortet nicht. Nichts wurde geändert. Versuchen Sie es in ein paar Minuten.
 

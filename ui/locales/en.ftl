@@ -116,6 +116,8 @@ choice-too-new-title = Your password is too new to change
 choice-too-new-text = Your company lets a password rest for a while, often a day. Try again tomorrow, or get help. Nothing was changed.
 choice-protected-title = This account is specially protected
 choice-protected-text = Only an administrator can help with it. Nothing was changed.
+choice-two-forests-title = You have an account in two company directories
+choice-two-forests-text = IT must say which one you use. Get help. Nothing was changed.
 choice-unreachable-title = We cannot see your account right now
 choice-unreachable-text = The company directory does not answer. Nothing was changed. Try again in a few minutes.
 

@@ -389,6 +389,8 @@ pub enum Finding {
     TooNew,
     /// An administrator's account; only administrators help.
     Protected,
+    /// The same person is in two forests: nobody can tell which account is meant.
+    TwoForests,
     /// The directory could not be asked.
     Unreachable,
 }

@@ -60,6 +60,8 @@ pub enum Finding {
     LockedUnlockOnly,
     /// Only administrators help here.
     Protected,
+    /// Two accounts are the same person's.
+    TwoForests,
     /// The directory could not be asked.
     Unreachable,
 }
@@ -121,6 +123,7 @@ impl Finding {
             | Self::SmartCardOnly
             | Self::TooNew
             | Self::Protected
+            | Self::TwoForests
             | Self::Unreachable => &[],
         }
     }

@@ -280,6 +280,7 @@ fn still_allowed(act: Act, status: &AccountStatus) -> Go {
         | Finding::PasswordExpired
         | Finding::MustChange
         | Finding::NeverUsed
+        | Finding::TwoForests
         | Finding::Unreachable => match act {
             Act::Unlock if !status.locked => Go::Nothing(Outcome::Done),
             Act::Unlock | Act::Reset | Act::Change => Go::On,
@@ -670,6 +671,8 @@ fn state_of(status: &AccountStatus) -> AccountState {
 fn finding_without_truth(reason: NotDone) -> Finding {
     if reason == NotDone::Protected {
         Finding::Protected
+    } else if reason == NotDone::TwoForests {
+        Finding::TwoForests
     } else if reason == NotDone::NoAccount {
         Finding::Disabled
     } else {

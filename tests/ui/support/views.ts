@@ -151,6 +151,7 @@ const findings: Record<Schemas["Finding"], Schemas["Act"][]> = {
   "smart-card-only": [],
   "too-new": [],
   protected: [],
+  "two-forests": [],
   unreachable: [],
 };
 

@@ -322,7 +322,7 @@ export interface components {
          * @description What the directory says is wrong, told only after the last gate.
          * @enum {string}
          */
-        Finding: "locked" | "nothing-wrong" | "password-expired" | "must-change" | "never-used" | "disabled" | "account-expired" | "smart-card-only" | "too-new" | "protected" | "unreachable";
+        Finding: "locked" | "nothing-wrong" | "password-expired" | "must-change" | "never-used" | "disabled" | "account-expired" | "smart-card-only" | "too-new" | "protected" | "two-forests" | "unreachable";
         /** @description Which gate of how many. */
         Gate: {
             /**

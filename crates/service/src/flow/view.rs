@@ -452,6 +452,7 @@ fn finding_of(finding: Finding) -> ApiFinding {
         Finding::SmartCardOnly => ApiFinding::SmartCardOnly,
         Finding::TooNew => ApiFinding::TooNew,
         Finding::Protected => ApiFinding::Protected,
+        Finding::TwoForests => ApiFinding::TwoForests,
         Finding::Unreachable => ApiFinding::Unreachable,
     }
 }

@@ -135,6 +135,7 @@ async fn where_a_new_password_is_of_no_use_none_is_asked_for() {
     let choice = lab.through_the_gate("anna@example.org").await;
     let cases = [
         (recovery::Finding::SmartCardOnly, Finding::SmartCardOnly, vec![]),
+        (recovery::Finding::TwoForests, Finding::TwoForests, vec![]),
         (recovery::Finding::TooNew, Finding::TooNew, vec![]),
         (recovery::Finding::LockedUnlockOnly, Finding::Locked, vec![Act::Unlock]),
     ];
