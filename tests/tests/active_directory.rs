@@ -9,6 +9,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use directory::{
     Directory, Page,
     active_directory::{ActiveDirectory, Attributes, Fault, Forests, Right, Settings, Trust},
@@ -629,14 +630,78 @@ async fn a_password_is_changed_with_the_old_one() -> Result<()> {
     // The same order again finds another fence and changes nothing.
     assert_eq!(driver.change(&anna, &old, &new, &fence).await, not_done(NotDone::Changed));
 
+    // One that must be changed is: by who knows it, and then it need not be any more.
+    samba.change(&format!(
+        "dn: {}\nchangetype: modify\nreplace: pwdLastSet\npwdLastSet: 0\n",
+        samba.dn(ANNA.name)
+    ))?;
+    let (old, new) = (new, password("Newer-password-19"));
+    let fence = fence_of(&driver, &anna).await;
+    assert_eq!(driver.change(&anna, &old, &new, &fence).await, Outcome::Done);
+    assert!(!samba.must_change(ANNA.name)?);
+    assert_eq!(samba.key_version(ANNA.name)?, 3);
+
     samba.change(&format!(
         "dn: {}\nchangetype: modify\nreplace: minPwdAge\nminPwdAge: -864000000000\n",
         samba.base_dn()
     ))?;
     let fence = fence_of(&driver, &anna).await;
-    let early = driver.change(&anna, &new, &password("Newer-password-19"), &fence).await;
+    let early = driver.change(&anna, &new, &password("Newest-password-20"), &fence).await;
     assert_eq!(early, not_done(NotDone::Password(PasswordRefusal::TooNew)));
+    assert_eq!(samba.key_version(ANNA.name)?, 3);
+    Ok(())
+}
+
+/// A wrong old password is a wrong password: it counts towards the lock, and the status says how
+/// many are left.
+#[tokio::test]
+async fn a_wrong_old_password_counts_as_at_the_sign_in_screen() -> Result<()> {
+    let samba = Samba::start()?;
+    samba.add(&ANNA)?;
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs();
+    let now: Arc<dyn Fn() -> i64 + Send + Sync> =
+        Arc::new(move || i64::try_from(now).unwrap_or(i64::MAX));
+    let driver = ActiveDirectory::new(Settings { now, ..settings(&samba) })?;
+    let anna = id_of(&driver, ANNA.name).await?;
+    let status = driver.status(&anna).await.unwrap();
+    assert!(status.takes_changes);
+    assert_eq!(status.wrong_tries_left, Some(3));
+    let wrong = password("Wrong-password-1");
+    for left in [2, 1] {
+        let fence = fence_of(&driver, &anna).await;
+        let said = driver.change(&anna, &wrong, &password("New-password-18"), &fence).await;
+        assert_eq!(said, not_done(NotDone::OldPassword));
+        assert_eq!(driver.status(&anna).await.unwrap().wrong_tries_left, Some(left));
+    }
+    assert!(!samba.is_locked(ANNA.name)?);
+    // A right one that the rules refuse counts for nothing.
+    let fence = fence_of(&driver, &anna).await;
+    let short = driver.change(&anna, &password(ANNA.password), &password("aB3-x"), &fence).await;
+    assert_eq!(short, not_done(NotDone::Password(PasswordRefusal::TooShort)));
+    assert!(!samba.is_locked(ANNA.name)?);
+    Ok(())
+}
+
+/// What fences a change, whoever sends it twice: the second one finds the old password gone.
+#[test]
+fn the_same_change_sent_twice_is_carried_out_once() -> Result<()> {
+    let samba = Samba::start()?;
+    samba.add(&ANNA)?;
+    let (agent, agent_password) = samba.agent_account();
+    let quoted = |text: &str| {
+        let quoted = format!("\"{text}\"");
+        STANDARD.encode(quoted.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>())
+    };
+    let (old, new) = (quoted(ANNA.password), quoted("New-password-18"));
+    let change = format!(
+        "dn: {}\nchangetype: modify\ndelete: unicodePwd\nunicodePwd:: {old}\n-\n\
+         add: unicodePwd\nunicodePwd:: {new}\n-\n",
+        samba.dn(ANNA.name)
+    );
+    samba.change_as(&agent, agent_password, &change)?;
+    ensure!(samba.change_as(&agent, agent_password, &change).is_err());
     assert_eq!(samba.key_version(ANNA.name)?, 2);
+    assert_eq!(samba.try_bind(ANNA.name, "New-password-18")?, Bind::Accepted);
     Ok(())
 }
 

@@ -98,6 +98,7 @@ async fn every_planted_misconfiguration_is_found_and_what_is_printed_mends_it() 
     }
 
     no_right_and_the_right_elsewhere(agent, samba).context("no right and the right elsewhere")?;
+    a_change_that_is_denied(agent, samba).context("a change that is denied")?;
     inheritance_that_is_switched_off(agent, samba).context("inheritance that is switched off")?;
     accounts_that_are_not_reached(agent, samba).context("accounts that are not reached")?;
     the_way_to_a_controller(agent).context("the way to a controller")?;
@@ -139,6 +140,23 @@ fn no_right_and_the_right_elsewhere(agent: &Agent, samba: &Samba) -> Result<()> 
         samba.paste(command)?;
     }
     assert_eq!(ask(agent, &there)?.verdict("rights")?, "good", "what was printed mends it");
+    Ok(())
+}
+
+fn a_change_that_is_denied(agent: &Agent, samba: &Samba) -> Result<()> {
+    const CHANGE_PASSWORD: &str = "ab721a53-1e2f-11d0-9819-00aa0040529b";
+    let unit = format!("OU=Old,{}", samba.base_dn());
+    let olga = format!("CN=olga,{unit}");
+    samba.add_unit(&unit)?;
+    samba.change(&format!(
+        "dn: {olga}\nchangetype: add\nobjectClass: user\nsAMAccountName: olga\n\
+         userAccountControl: 546\n"
+    ))?;
+    let there = [format!("active_directory.subtrees={unit}")];
+    let lacks = |found: &Found| anyhow::Ok(says(found.only_bad("rights")?, "Change Password"));
+    ensure!(!lacks(&ask(agent, &there)?)?, "everybody has it as a domain is delivered");
+    samba.deny_agent(&olga, CHANGE_PASSWORD)?;
+    ensure!(lacks(&ask(agent, &there)?)?);
     Ok(())
 }
 

@@ -331,6 +331,15 @@ impl Samba {
         self.grant(dn, &format!("(A;CI;RPLCLORC;;;{sid})"))
     }
 
+    /// Denies the agent's account an extended right on one object.
+    ///
+    /// # Errors
+    /// When the domain refuses.
+    pub fn deny_agent(&self, dn: &str, right: &str) -> Result<()> {
+        let sid = self.sid_of("regain-agent")?;
+        self.grant(dn, &format!("(OD;;CR;{right};;{sid})"))
+    }
+
     /// Adds an organizational unit.
     ///
     /// # Errors
