@@ -1,6 +1,7 @@
 //! The installer, on a Windows that Wine plays: installed, upgraded, repaired, refused and
 //! uninstalled, as a deployment tool does it; registry, services and files compared before and
 //! after.
+#![expect(clippy::unwrap_used, reason = "a story stops at the first surprise")]
 
 use std::{
     collections::{BTreeMap, BTreeSet},

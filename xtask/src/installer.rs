@@ -15,17 +15,11 @@ use anyhow::{Context as _, Result, ensure};
 use crate::{children::Children, repository};
 
 /// What the tile's DLL is registered as: the class of crates/credential-provider.
-const CLSID: &str = "{6C5F7B7E-3D0C-4E57-9C55-2E3D5B1E8A41}";
-/// What belongs in, and whether it is ours to strip and to sign.
-const FILES: [(&str, bool); 4] = [
-    ("regain.exe", true),
-    // Microsoft's, signed by them.
-    ("WebView2Loader.dll", false),
-    ("regain-host.exe", true),
-    ("regain_credential_provider.dll", true),
-];
+const CLSID: &str = "{9A7C1E52-6B0D-4F38-8E21-5D3B7A40C6F1}";
 /// Without these there is no product; the others are left out while they are not built.
-const NEEDED: usize = 2;
+const NEEDED: [&str; 2] = ["regain.exe", "WebView2Loader.dll"];
+/// Not ours to strip and to sign: it is signed by those who made it.
+const MICROSOFTS: &str = "WebView2Loader.dll";
 
 /// Written into the finished database.
 const BEYOND_WIXL: [&str; 9] = [
@@ -62,8 +56,8 @@ pub(crate) struct Signing {
 pub(crate) struct Package<'a> {
     /// Three numbers: Windows Installer compares no more.
     pub(crate) version: &'a str,
-    /// Where the programs were built.
-    pub(crate) programs: &'a Path,
+    /// What belongs in it: its name there, and where it was built.
+    pub(crate) files: &'a [(&'static str, PathBuf)],
     /// Where it is put.
     pub(crate) folder: &'a Path,
     pub(crate) signing: Option<&'a Signing>,
@@ -101,20 +95,19 @@ impl Package<'_> {
     /// Copies what was built, without what only a debugger reads, and signs it. What is absent.
     fn gather(&self, children: &Children, stage: &Path) -> Result<Vec<&'static str>> {
         let mut absent = Vec::new();
-        for (index, (name, ours)) in FILES.into_iter().enumerate() {
-            let built = self.programs.join(name);
+        for (name, built) in self.files {
             if !built.is_file() {
-                ensure!(index >= NEEDED, "{} is not built", built.display());
-                absent.push(name);
+                ensure!(!NEEDED.contains(name), "{} is not built", built.display());
+                absent.push(*name);
                 continue;
             }
             let file = stage.join(name);
-            if !ours {
-                fs::copy(&built, &file)?;
+            if *name == MICROSOFTS {
+                fs::copy(built, &file)?;
                 continue;
             }
             let mut strip = Children::command("x86_64-w64-mingw32-strip");
-            children.succeed(strip.arg("-o").args([&file, &built]))?;
+            children.succeed(strip.arg("-o").args([&file, built]))?;
             if let Some(signing) = self.signing {
                 signing.sign(children, &file)?;
             }

@@ -116,7 +116,7 @@ impl Run<'_> {
     fn windows(&mut self, programs: &[TestProgram]) {
         let children = self.children;
         self.suite("Compiling for Windows", |suite| {
-            suite.check("programs for Windows", || windows::build(children, false));
+            suite.check("programs for Windows", || windows::build(children));
             suite.check("installers", || windows::pack_for_tests(children));
         });
         self.programs("Stories on Windows (Wine)", programs, Kind::Windows);

@@ -24,9 +24,19 @@ use crate::{
 pub(crate) const TARGET: &str = "x86_64-pc-windows-gnu";
 /// Debian's compiler, beside any other one.
 const RUSTC: &str = "/usr/bin/rustc";
-/// What runs on Windows, and the profile that it is released with. Each is built alone, so that
-/// none is linked with what another one asks of a crate that both use.
-const PACKAGES: [(&str, &str); 2] = [("regain-agent", "release"), ("regain", "app")];
+/// What tests run, and what people get. Each is built alone, so that none is linked with what
+/// another one asks of a crate that both use.
+const TESTED: [&[&str]; 2] = [&["--package", "regain-agent"], &["--package", "regain"]];
+const RELEASED: [&[&str]; 2] =
+    [&["--release", "--package", "regain-agent"], &["--profile", "app", "--package", "regain"]];
+/// What the installer holds, and the profiles that it is tested and released in.
+const INSTALLED: [(&str, &str, &str); 4] = [
+    ("regain.exe", "debug", "app"),
+    ("WebView2Loader.dll", "debug", "app"),
+    ("regain-host.exe", "debug", "release"),
+    // Tests break the other one.
+    ("regain_credential_provider.dll", "release", "release"),
+];
 /// The version that tests upgrade to.
 const NEXT: &str = "0.1.1";
 
@@ -47,28 +57,21 @@ pub(crate) fn run(setup: &Setup<'_>, wishes: &Wishes) -> Result<()> {
     let signing = signing(wishes)?;
     setup.run(&Needs::windows())?;
     say_heading("Compiling for Windows (about 12 minutes the first time)");
-    build(setup.children, wishes.release && !wishes.for_tests)?;
-    say_heading("Packing");
+    let to = repository::target().join("windows");
     if wishes.for_tests {
+        build(setup.children)?;
+        say_heading("Packing");
         return pack_for_tests(setup.children);
     }
-    let to = repository::target().join("windows");
-    let (programs, gathered) = if wishes.release {
-        // Each profile has a folder of its own.
-        let gathered = to.join("programs");
-        gather_released(&gathered)?;
-        (gathered.clone(), Some(gathered))
-    } else {
-        (built("debug"), None)
-    };
+    for what in if wishes.release { RELEASED } else { TESTED } {
+        compile(setup.children, what)?;
+    }
+    say_heading("Packing");
     fs::create_dir_all(&to)?;
     let version = env!("CARGO_PKG_VERSION");
     let signing = signing.as_ref();
-    let package = Package { version, programs: &programs, folder: &to, signing };
+    let package = Package { version, files: &files(wishes.release), folder: &to, signing };
     let package = package.make(setup.children)?;
-    if let Some(gathered) = gathered {
-        fs::remove_dir_all(gathered)?;
-    }
     let bill = to.join(format!("regain-{version}.cdx.json"));
     bill::write(setup.children, &bill)?;
     copy_policy(&to.join("policy"))?;
@@ -92,30 +95,39 @@ fn signing(wishes: &Wishes) -> Result<Option<Signing>> {
     Ok(Some(Signing { key, password: password.into(), timestamp }))
 }
 
-/// Builds them into a folder of their own: another compiler, another target.
-pub(crate) fn build(children: &Children, release: bool) -> Result<()> {
-    for (package, profile) in PACKAGES {
-        let mut command = Children::command(repository::cargo());
-        command.current_dir(repository::root());
-        if !rustup_has_it(children) {
-            ensure!(Path::new(RUSTC).exists(), "{RUSTC} is missing: cargo xtask setup");
-            command
-                // Building the standard library along is no stable feature.
-                .env("RUSTC_BOOTSTRAP", "1")
-                .env("RUSTC", RUSTC)
-                .env("RUSTDOC", "/usr/bin/rustdoc")
-                .arg("-Zbuild-std=std,panic_unwind,panic_abort");
-        }
+/// Builds what tests run.
+pub(crate) fn build(children: &Children) -> Result<()> {
+    TESTED.into_iter().try_for_each(|what| compile(children, what))
+}
+
+/// Into a folder of its own: another compiler, another target.
+fn compile(children: &Children, what: &[&str]) -> Result<()> {
+    let mut command = Children::command(repository::cargo());
+    command.current_dir(repository::root());
+    if !rustup_has_it(children) {
+        ensure!(Path::new(RUSTC).exists(), "{RUSTC} is missing: cargo xtask setup");
         command
-            .env("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER", "x86_64-w64-mingw32-gcc")
-            .env("CARGO_TARGET_DIR", folder())
-            .args(["build", "--quiet", "--target", TARGET, "--package", package]);
-        if release {
-            command.args(["--profile", profile]);
-        }
-        children.succeed(&mut command)?;
+            // Building the standard library along is no stable feature.
+            .env("RUSTC_BOOTSTRAP", "1")
+            .env("RUSTC", RUSTC)
+            .env("RUSTDOC", "/usr/bin/rustdoc")
+            .arg("-Zbuild-std=std,panic_unwind,panic_abort");
     }
-    Ok(())
+    command
+        .env("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER", "x86_64-w64-mingw32-gcc")
+        .env("CARGO_TARGET_DIR", folder())
+        .args(["build", "--quiet", "--target", TARGET])
+        .args(what);
+    children.succeed(&mut command)
+}
+
+/// What is to be installed, and where it was built.
+fn files(release: bool) -> Vec<(&'static str, PathBuf)> {
+    let built = |(name, tested, released)| {
+        let profile = if release { released } else { tested };
+        (name, folder().join(TARGET).join(profile).join(name))
+    };
+    INSTALLED.map(built).into()
 }
 
 /// The packages that the stories install: this version and the next, signed with a key that is
@@ -124,26 +136,10 @@ pub(crate) fn pack_for_tests(children: &Children) -> Result<()> {
     let packages = folder().join("packages");
     let signing = Signing::throw_away(children, &packages)?;
     for version in [env!("CARGO_PKG_VERSION"), NEXT] {
-        let programs = built("debug");
         let signing = Some(&signing);
-        Package { version, programs: &programs, folder: &packages, signing }.make(children)?;
+        Package { version, files: &files(false), folder: &packages, signing }.make(children)?;
     }
     bill::write(children, &packages.join("regain.cdx.json"))
-}
-
-fn gather_released(to: &Path) -> Result<()> {
-    fs::create_dir_all(to)?;
-    // The app's profile comes last: what both built is the app's.
-    for profile in ["release", "app"] {
-        for entry in fs::read_dir(built(profile))?.flatten() {
-            let path = entry.path();
-            let kind = path.extension().is_some_and(|it| it == "exe" || it == "dll");
-            if kind && let Some(name) = path.file_name() {
-                fs::copy(&path, to.join(name))?;
-            }
-        }
-    }
-    Ok(())
 }
 
 fn copy_policy(to: &Path) -> Result<()> {
@@ -159,10 +155,6 @@ fn copy_policy(to: &Path) -> Result<()> {
 
 fn folder() -> PathBuf {
     repository::target().join("windows-build")
-}
-
-fn built(profile: &str) -> PathBuf {
-    folder().join(TARGET).join(profile)
 }
 
 fn rustup_has_it(children: &Children) -> bool {

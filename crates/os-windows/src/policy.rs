@@ -193,7 +193,7 @@ impl Key {
             Self::TileLabel => line(
                 ("tile_label", "TileLabel"),
                 Kind::Text { most: LABEL },
-                &[Tile],
+                &[Host],
                 Wrong::Default,
                 "Can't access your account?",
             ),
@@ -284,28 +284,28 @@ impl Key {
             Self::HelpName => line(
                 ("help.name", "HelpName"),
                 Kind::Text { most: WORDS },
-                &[App],
+                &[Host, App],
                 Wrong::Default,
                 "IT service desk",
             ),
             Self::HelpPhone => line(
                 ("help.phone", "HelpPhone"),
                 Kind::Text { most: WORDS },
-                &[App],
+                &[Host, App],
                 Wrong::Default,
                 "+49 30 1234",
             ),
             Self::HelpHours => line(
                 ("help.hours", "HelpHours"),
                 Kind::Text { most: WORDS },
-                &[App],
+                &[Host, App],
                 Wrong::Default,
                 "Monday to Friday, 7 to 18",
             ),
             Self::HelpUrl => line(
                 ("help.url", "HelpUrl"),
                 Kind::Text { most: ADDRESS },
-                &[App],
+                &[Host, App],
                 Wrong::Default,
                 "https://help.example.org",
             ),
@@ -621,7 +621,7 @@ mod tests {
     #[test]
     fn a_wrong_value_names_itself_and_changes_nothing_else() {
         let read = values(
-            Part::Tile,
+            Part::Host,
             vec![
                 (Key::TileLabel, Raw::Text("x".repeat(65))),
                 (Key::RemoteSessions, Raw::Number(1)),
@@ -675,8 +675,10 @@ mod tests {
     fn each_part_gets_its_own_and_nobody_the_secret() {
         let all: Vec<(Key, Raw)> =
             Key::ALL.iter().map(|key| (*key, Raw::Text("de".to_owned()))).collect();
+        let read = values(Part::App, all.clone());
+        assert_eq!(read.text(Key::HelpName), Some("de"));
+        assert_eq!((read.text(Key::TileLabel), read.text(Key::VpnCommand)), (None, None));
         let read = values(Part::Tile, all.clone());
-        assert_eq!(read.text(Key::TileLabel), Some("de"));
         assert_eq!((read.text(Key::Service), read.text(Key::HelpName)), (None, None));
         let read = values(Part::Host, all);
         assert_eq!(read.text(Key::FleetToken), None);
@@ -690,7 +692,7 @@ mod tests {
             let read = values(Part::Host, vec![(Key::VpnTimeout, Raw::Number(number))]);
             prop_assert!((5..=120).contains(&read.number(Key::VpnTimeout)));
             prop_assert_eq!(read.mistakes().is_empty(), (5..=120).contains(&number));
-            let read = values(Part::Tile, vec![(Key::TileLabel, Raw::Text(text.clone()))]);
+            let read = values(Part::Host, vec![(Key::TileLabel, Raw::Text(text.clone()))]);
             match read.text(Key::TileLabel) {
                 Some(label) => prop_assert!(label == text && label.encode_utf16().count() <= 64),
                 None => prop_assert_eq!(read.mistakes().len(), 1),

@@ -2,6 +2,8 @@
 //! editors want. (Microsoft's schemas are not free to be carried along; what they say of the
 //! elements used here is said again below.)
 
+#![expect(clippy::unwrap_used, reason = "a story stops at the first surprise")]
+
 use std::{collections::BTreeSet, fs, path::Path};
 
 use os_windows::policy::{Key, Kind, template};
