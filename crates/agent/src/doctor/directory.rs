@@ -59,7 +59,8 @@ async fn controller_group(
     match &controller.found {
         Ok(reached) => {
             let by_kerberos = section.sign_in == SignInBy::Kerberos;
-            let how = if by_kerberos { "signed in by Kerberos" } else { "signed in" };
+            let by = if by_kerberos { "by Kerberos " } else { "" };
+            let how = format!("signed in {by}as {}", reached.signed_in);
             checks.push(Check::good("controller", format!("reached, certificate accepted, {how}")));
             if let Some(theirs) = reached.unix_seconds {
                 let mut check = clocks("controller-clock", host, theirs, clock.unix_seconds());
