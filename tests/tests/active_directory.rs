@@ -12,7 +12,9 @@ use anyhow::{Context, Result, ensure};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use directory::{
     Directory, Page,
-    active_directory::{ActiveDirectory, Attributes, Fault, Forests, Right, Settings, Trust},
+    active_directory::{
+        ActiveDirectory, Attributes, Fault, Forests, Right, Settings, SignIn, Trust,
+    },
 };
 use password::{NewPassword, PasswordRefusal};
 use protocol::directory::{
@@ -46,8 +48,10 @@ fn settings(samba: &Samba) -> Settings {
         controllers: vec![samba.url()],
         preferred_controller: None,
         trust: Trust::File(samba.ca_file()),
-        bind_user: account,
-        bind_password: Arc::new(move || Ok(password.to_owned().into())),
+        sign_in: SignIn::Password {
+            user: account,
+            password: Arc::new(move || Ok(password.to_owned().into())),
+        },
         base_dns: vec![samba.people_dn()],
         excluded_dns: Vec::new(),
         attributes: Attributes::default(),
@@ -349,7 +353,10 @@ async fn a_wrong_password_of_the_service_account_does_not_lock_it() -> Result<()
     let addresses = ["", ":636", ":3269"].map(|port| format!("ldaps://{}{port}", samba.ip()));
     let driver = ActiveDirectory::new(Settings {
         controllers: addresses.to_vec(),
-        bind_password: Arc::new(|| Ok("not the password".to_owned().into())),
+        sign_in: SignIn::Password {
+            user: samba.agent_account().0,
+            password: Arc::new(|| Ok("not the password".to_owned().into())),
+        },
         ..settings(&samba)
     })?;
     for _ in 0..6 {

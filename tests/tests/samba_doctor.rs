@@ -6,7 +6,7 @@
 use std::{net::TcpListener, process::Output, sync::Arc, thread};
 
 use anyhow::{Context, Result, ensure};
-use directory::active_directory::{ActiveDirectory, Attributes, Forests, Settings, Trust};
+use directory::active_directory::{ActiveDirectory, Attributes, Forests, Settings, SignIn, Trust};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use regain_agent::{clock::Clock, config::Config, doctor};
 use rustls::{ServerConfig, ServerConnection, StreamOwned, pki_types::PrivateKeyDer};
@@ -287,8 +287,10 @@ async fn wrong_clocks(agent: &Agent, samba: &Samba) -> Result<()> {
         controllers: vec![samba.url()],
         preferred_controller: None,
         trust: Trust::File(samba.ca_file()),
-        bind_user: account,
-        bind_password: Arc::new(move || Ok(password.to_owned().into())),
+        sign_in: SignIn::Password {
+            user: account,
+            password: Arc::new(move || Ok(password.to_owned().into())),
+        },
         base_dns: vec![samba.people_dn()],
         excluded_dns: Vec::new(),
         attributes: Attributes::default(),

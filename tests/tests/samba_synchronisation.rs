@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use directory::{
     Cookie, Directory, Page, Reading,
-    active_directory::{ActiveDirectory, Attributes, Settings, Trust},
+    active_directory::{ActiveDirectory, Attributes, Settings, SignIn, Trust},
 };
 use protocol::directory::{AccountRecord, ExternalId, Field};
 use serde_json::Value;
@@ -45,8 +45,10 @@ fn driver_as(samba: &Samba, account: String, password: &'static str) -> Result<A
         controllers: vec![samba.url()],
         preferred_controller: None,
         trust: Trust::File(samba.ca_file()),
-        bind_user: account,
-        bind_password: Arc::new(move || Ok(password.to_owned().into())),
+        sign_in: SignIn::Password {
+            user: account,
+            password: Arc::new(move || Ok(password.to_owned().into())),
+        },
         base_dns: vec![samba.people_dn()],
         excluded_dns: Vec::new(),
         attributes: Attributes::default(),

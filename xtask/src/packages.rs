@@ -23,6 +23,9 @@ pub(crate) const DOMAIN: &[&str] = &[
     "ldap-utils",
     "openssl",
 ];
+/// To compile an agent that signs in by Kerberos, as the tests do: the system's library, and what
+/// reads its header.
+pub(crate) const KERBEROS: &[&str] = &["libkrb5-dev", "libclang-dev"];
 /// To drive the portal in a browser. Debian's name, then Ubuntu's.
 pub(crate) const BROWSER: &[&str] = &["chromium|chromium-browser"];
 /// A credential store, to test that secrets go there; a proxy, to test the way through one.

@@ -31,6 +31,7 @@ impl Needs {
             packages::BUILD,
             packages::WINDOW,
             packages::DOMAIN,
+            packages::KERBEROS,
             packages::BROWSER,
             packages::PARTS,
             packages::WINDOWS,

@@ -12,7 +12,7 @@ use std::{
 };
 
 use config::{Environment, File, FileFormat};
-use directory::active_directory::Attributes;
+use directory::active_directory::{Attributes, HAS_KERBEROS};
 use serde::{
     Deserialize, Deserializer,
     de::{
@@ -113,10 +113,15 @@ pub struct ActiveDirectorySection {
     /// The only authorities trusted for their certificates; the system's when absent.
     #[serde(default)]
     pub ca_file: Option<PathBuf>,
-    /// The service account.
+    /// How the service account signs in.
+    #[serde(default)]
+    pub sign_in: SignInBy,
+    /// The service account; empty where it is whoever the agent runs as.
+    #[serde(default)]
     pub account: String,
     /// The file with its password.
-    pub password_file: PathBuf,
+    #[serde(default)]
+    pub password_file: Option<PathBuf>,
     /// The subtrees whose accounts may be touched.
     pub subtrees: Vec<String>,
     /// Subtrees inside them that may not.
@@ -137,6 +142,17 @@ pub struct ActiveDirectorySection {
     /// The groups that the service is told the members of.
     #[serde(default)]
     pub groups: Vec<String>,
+}
+
+/// How the service account signs in to controllers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SignInBy {
+    /// With the password of a file.
+    #[default]
+    Password,
+    /// As whoever the agent runs as: the account of the Windows service, or that of a keytab.
+    Kerberos,
 }
 
 /// Reads one section or a list of them. By hand, so that a wrong key is still named.
@@ -401,7 +417,7 @@ impl Config {
         for directory in &self.active_directory {
             files.push((
                 "active_directory.password_file",
-                Some(&directory.password_file),
+                directory.password_file.as_ref(),
                 "make a file that only the agent can read, with the password as its one line",
             ));
             files.push((
@@ -478,7 +494,8 @@ impl ProxySection {
 }
 
 impl ActiveDirectorySection {
-    fn checks(&self) -> [Check; 10] {
+    fn checks(&self) -> [Check; 12] {
+        let by_password = self.sign_in == SignInBy::Password;
         let is_empty =
             |list: &[String]| list.is_empty() || list.iter().any(|s| s.trim().is_empty());
         let preferred = self.preferred_controller.as_ref();
@@ -502,10 +519,22 @@ impl ActiveDirectorySection {
                 right: "write one of active_directory.controllers, or leave it out for the PDC emulator",
             },
             Check {
-                bad: self.account.is_empty(),
+                bad: !by_password && !HAS_KERBEROS,
+                key: "active_directory.sign_in",
+                wrong: "is \"kerberos\", which this program was built without",
+                right: "write active_directory.account and active_directory.password_file instead, or take a program that was built with the feature \"kerberos\"",
+            },
+            Check {
+                bad: by_password == self.account.is_empty(),
                 key: "active_directory.account",
-                wrong: "is empty",
-                right: "name the service account, such as \"svc-regain@example.org\"",
+                wrong: "does not go with active_directory.sign_in",
+                right: "name the service account, such as \"svc-regain@example.org\"; or leave account and password_file out and write sign_in = \"kerberos\": the account is then whoever the agent runs as",
+            },
+            Check {
+                bad: by_password != self.password_file.is_some(),
+                key: "active_directory.password_file",
+                wrong: "does not go with active_directory.sign_in",
+                right: "name the file with the account's password; or leave account and password_file out and write sign_in = \"kerberos\"",
             },
             Check {
                 bad: is_empty(&self.subtrees),
@@ -664,6 +693,7 @@ mod tests {
             ("active_directory.controllers=ldap://dc1", "ldaps://"),
             ("active_directory.subtrees=", "OU=People"),
             ("active_directory.password_file=/nowhere", "only the agent can read"),
+            ("active_directory.account=", "sign_in = \"kerberos\""),
             ("active_directory.email_attribute=mail)(x", "otherMailbox"),
             ("active_directory.preferred_controller=ldaps://dc9", "PDC emulator"),
             ("limits.operations_per_hour=0", "at least 30"),
@@ -680,6 +710,27 @@ mod tests {
         }
         let error = load(EXAMPLE, &["limits.operations_per_hour=many"]).unwrap_err();
         assert!(error.contains("operations_per_hour"), "{error}");
+    }
+
+    #[test]
+    fn kerberos_needs_neither_account_nor_password_and_takes_none() {
+        let without = |key: &str, text: &str| -> String {
+            let kept = text.lines().filter(|line| !line.starts_with(key));
+            kept.map(|line| format!("{line}\n")).collect()
+        };
+        let kerberos = |text: &str| {
+            load(&text.replace("\nsubtrees =", "\nsign_in = \"kerberos\"\nsubtrees ="), &[])
+        };
+        let no_account = without("account =", EXAMPLE);
+        let neither = without("password_file =", &no_account);
+        assert!(load(&neither, &[]).unwrap_err().contains("active_directory.account"));
+        if HAS_KERBEROS {
+            assert_eq!(kerberos(&neither).unwrap().active_directory[0].sign_in, SignInBy::Kerberos);
+            assert!(kerberos(&no_account).unwrap_err().contains("active_directory.password_file"));
+            assert!(kerberos(EXAMPLE).unwrap_err().contains("active_directory.account"));
+        } else {
+            assert!(kerberos(&neither).unwrap_err().contains("built without"));
+        }
     }
 
     #[test]

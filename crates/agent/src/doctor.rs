@@ -2,6 +2,7 @@
 //! words and prints the command that mends it. Changes nothing.
 
 mod directory;
+mod kerberos;
 mod machine;
 mod report;
 
@@ -90,6 +91,18 @@ impl Check {
         mend: Vec<Mend>,
     ) -> Self {
         Self { code, what: what.into(), verdict: Verdict::Bad { why: why.into(), mend } }
+    }
+}
+
+impl Check {
+    /// Adds to what is wrong what follows from it, where it does.
+    fn note_that(&mut self, follows: bool, what: &str) {
+        match &mut self.verdict {
+            Verdict::Look { why, .. } | Verdict::Bad { why, .. } if follows => {
+                *why = format!("{why}; {what}");
+            }
+            Verdict::Good | Verdict::Look { .. } | Verdict::Bad { .. } => {}
+        }
     }
 }
 

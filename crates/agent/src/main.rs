@@ -14,7 +14,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use directory::active_directory::{ActiveDirectory, Forests, Settings, Trust};
+use directory::active_directory::{ActiveDirectory, Forests, Settings, SignIn, Trust};
 use protocol::admission::{Admission, JoinRequest};
 use rand::{
     SeedableRng,
@@ -459,14 +459,12 @@ fn directory(config: &Config) -> Result<Forests> {
 }
 
 fn domain(section: &ActiveDirectorySection) -> Result<ActiveDirectory> {
-    let password_file = section.password_file.clone();
     let clock = Clock::system();
     let domain = ActiveDirectory::new(Settings {
         controllers: section.controllers.clone(),
         preferred_controller: section.preferred_controller.clone(),
         trust: section.ca_file.clone().map_or(Trust::System, Trust::File),
-        bind_user: section.account.clone(),
-        bind_password: Arc::new(move || Config::password(&password_file)),
+        sign_in: sign_in(section),
         base_dns: section.subtrees.clone(),
         excluded_dns: section.excluded_subtrees.clone(),
         attributes: section.attributes(),
@@ -474,6 +472,17 @@ fn domain(section: &ActiveDirectorySection) -> Result<ActiveDirectory> {
         now: Arc::new(move || clock.unix_seconds()),
     });
     domain.context("active_directory")
+}
+
+fn sign_in(section: &ActiveDirectorySection) -> SignIn {
+    match &section.password_file {
+        Some(file) => {
+            let file = file.clone();
+            let password = Arc::new(move || Config::password(&file));
+            SignIn::Password { user: section.account.clone(), password }
+        }
+        None => SignIn::Kerberos,
+    }
 }
 
 fn randomness() -> Result<StdRng> {

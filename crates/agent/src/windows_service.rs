@@ -79,7 +79,8 @@ fn install(common: &Common, account: Option<OsString>) -> Result<()> {
     if let Some(folder) = file.parent() {
         refuse_foreign_owner(folder).with_context(|| folder.display().to_string())?;
     }
-    let passwords = config.active_directory.iter().map(|domain| &domain.password_file);
+    let passwords =
+        config.active_directory.iter().filter_map(|domain| domain.password_file.as_ref());
     for path in passwords.chain([data_dir, &file]) {
         restrict(path).with_context(|| path.display().to_string())?;
     }

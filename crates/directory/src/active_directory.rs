@@ -17,12 +17,14 @@ mod examination;
 mod forests;
 mod groups;
 mod just_read;
+mod kerberos;
 mod listing;
 mod policy;
 mod refusal;
 mod resolution;
 mod scope;
 mod self_written;
+mod sign_in;
 mod trust;
 mod write;
 mod writers;
@@ -55,7 +57,9 @@ pub use self::{
         Right, SubtreeExamination,
     },
     forests::Forests,
+    kerberos::KerberosTrouble,
     refusal::{BindRefusal, Fault},
+    sign_in::{HAS_KERBEROS, SignIn},
     trust::Trust,
 };
 
@@ -68,10 +72,8 @@ pub struct Settings {
     pub preferred_controller: Option<String>,
     /// Whose word counts for their certificates.
     pub trust: Trust,
-    /// The service account: `name@domain`, `DOMAIN\name` or a distinguished name.
-    pub bind_user: String,
-    /// Reads its password, at each bind, so that a changed one is found.
-    pub bind_password: PasswordSource,
+    /// How the service account signs in.
+    pub sign_in: SignIn,
     /// The subtrees whose accounts may be touched.
     pub base_dns: Vec<String>,
     /// Subtrees inside them that may not.
@@ -171,12 +173,8 @@ impl ActiveDirectory {
             return Err(SettingsError::NoBaseDn);
         }
         let tls = settings.trust.tls()?;
-        let login = Arc::new(Login::new(
-            settings.bind_user,
-            settings.bind_password,
-            settings.base_dns,
-            settings.excluded_dns,
-        ));
+        let login =
+            Arc::new(Login::new(settings.sign_in, settings.base_dns, settings.excluded_dns));
         let controller =
             |url: &String| Controller::new(url, Arc::clone(&tls), Arc::clone(&login)).map(Arc::new);
         let configured =
@@ -486,12 +484,13 @@ impl Directory for ActiveDirectory {
 
     fn own_account(&self) -> Option<OwnAccount> {
         self.login.refusal().map(|refusal| match refusal {
-            BindRefusal::Locked => OwnAccount::Locked,
+            BindRefusal::Locked | BindRefusal::Revoked => OwnAccount::Locked,
             BindRefusal::WrongPassword
             | BindRefusal::Disabled
             | BindRefusal::AccountExpired
             | BindRefusal::PasswordExpired
             | BindRefusal::MustChange
+            | BindRefusal::Unexplained
             | BindRefusal::Other => OwnAccount::Refused,
         })
     }

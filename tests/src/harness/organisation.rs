@@ -90,9 +90,26 @@ impl Organisation {
         people: &[Person],
         start_agent: impl FnOnce(&mut Samba, &str) -> Result<Agent>,
     ) -> Result<Self> {
+        Self::in_domain(Samba::start()?, people, start_agent)
+    }
+
+    /// The same, with an agent that signs in by Kerberos.
+    ///
+    /// # Errors
+    /// When a part does not start.
+    pub fn active_directory_by_kerberos(people: &[Person]) -> Result<Self> {
+        Self::in_domain(Samba::start_with_kerberos()?, people, |samba, code| {
+            Agent::start_by_kerberos(samba, code)
+        })
+    }
+
+    fn in_domain(
+        mut samba: Samba,
+        people: &[Person],
+        start_agent: impl FnOnce(&mut Samba, &str) -> Result<Agent>,
+    ) -> Result<Self> {
         let mailbox = Mailbox::start()?;
         let service = Service::start(&mailbox)?;
-        let mut samba = Samba::start()?;
         for person in people {
             samba.add(&Account {
                 name: person.name,

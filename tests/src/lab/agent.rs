@@ -2,7 +2,7 @@
 //! of its own, enrolled with a code as an administrator does it.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Output},
 };
 
@@ -25,7 +25,7 @@ pub struct Agent {
 /// Where it runs.
 enum Home {
     /// Here, as a process.
-    Here { program: PathBuf, process: Option<Process> },
+    Here { program: PathBuf, process: Option<Process>, environment: Vec<(&'static str, String)> },
     /// On Windows, as a service of it.
     Windows(Wine),
 }
@@ -56,8 +56,49 @@ impl Agent {
     pub fn enrol(samba: &Samba, code: &str) -> Result<Self> {
         let folder = RunFolder::new("agent")?;
         configure(&folder, samba)?;
+        Self::enrol_in(folder, Vec::new(), code)
+    }
+
+    /// Enrols an agent that signs in by Kerberos, with a keytab and no password, and starts it.
+    ///
+    /// # Errors
+    /// As [`Agent::start`].
+    pub fn start_by_kerberos(samba: &Samba, code: &str) -> Result<Self> {
+        let folder = RunFolder::new("agent")?;
+        folder.write("ca.pem", std::fs::read(samba.ca_file())?)?;
+        let keytab = folder.join("agent.keytab");
+        samba.export_agent_keytab(&keytab)?;
+        let krb5 = folder.write("krb5.conf", samba.kerberos_configuration())?;
+        let data = folder.folder("data")?.display().to_string();
+        let files = format!("{}/", folder.path().display());
+        folder.write("agent.toml", configuration(samba, "sign_in = 'kerberos'", &data, &files))?;
+        let environment = vec![
+            ("KRB5_CONFIG", krb5.display().to_string()),
+            ("KRB5_CLIENT_KTNAME", keytab.display().to_string()),
+            ("KRB5CCNAME", "MEMORY:regain-agent".to_owned()),
+        ];
+        let mut agent = Self::enrol_in(folder, environment, code)?;
+        agent.start_again()?;
+        Ok(agent)
+    }
+
+    /// The keytab of an agent that signs in by Kerberos.
+    pub fn keytab(&self) -> PathBuf {
+        self.folder.join("agent.keytab")
+    }
+
+    /// Its configuration and all that lies beside it.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn enrol_in(
+        folder: RunFolder,
+        environment: Vec<(&'static str, String)>,
+        code: &str,
+    ) -> Result<Self> {
         let program = built("regain-agent", "regain-agent")?;
-        let agent = Self { home: Home::Here { program, process: None }, folder };
+        let agent = Self { home: Home::Here { program, process: None, environment }, folder };
         // Through standard input: a process list would show it.
         run_with_input(agent.verb("enrol").arg("-"), code).context("enrolling the agent")?;
         Ok(agent)
@@ -73,7 +114,8 @@ impl Agent {
         let (account, password) = samba.agent_account();
         windows.write(r"C:\ProgramData\Regain\account.password", password)?;
         windows.write(r"C:\ProgramData\Regain\ca.pem", std::fs::read(samba.ca_file())?)?;
-        let configuration = configuration(samba, &account, DATA, r"C:\ProgramData\Regain\");
+        let files = r"C:\ProgramData\Regain\";
+        let configuration = configuration(samba, &by_password(&account, files), DATA, files);
         windows.write(CONFIGURATION, configuration)?;
         let mut agent = Self { home: Home::Windows(windows), folder: RunFolder::new("agent")? };
         let mut install = agent.command(&["service", "install"]);
@@ -95,7 +137,8 @@ impl Agent {
         let folder = RunFolder::new("agent")?;
         configure(&folder, samba)?;
         let program = built("regain-agent", "regain-agent")?;
-        let mut second = Self { home: Home::Here { program, process: None }, folder };
+        let home = Home::Here { program, process: None, environment: Vec::new() };
+        let mut second = Self { home, folder };
         let printed = run(&mut second.verb("join-request"))?;
         let fingerprint = printed.split("REQUEST ").nth(1).and_then(|rest| rest.lines().next());
         let fingerprint = fingerprint.context("no fingerprint was printed")?.to_owned();
@@ -228,7 +271,11 @@ impl Agent {
 
     fn command(&self, verbs: &[&str]) -> Command {
         let (mut command, configuration) = match &self.home {
-            Home::Here { program, .. } => (Command::new(program), self.folder.join("agent.toml")),
+            Home::Here { program, environment, .. } => {
+                let mut command = Command::new(program);
+                command.envs(environment.iter().map(|(name, value)| (name, value)));
+                (command, self.folder.join("agent.toml"))
+            }
             Home::Windows(windows) => (windows.command(PROGRAM), CONFIGURATION.into()),
         };
         command.args(verbs);
@@ -254,16 +301,20 @@ fn configure(folder: &RunFolder, samba: &Samba) -> Result<()> {
     folder.write("ca.pem", std::fs::read(samba.ca_file())?)?;
     let data = folder.folder("data")?.display().to_string();
     let files = format!("{}/", folder.path().display());
-    folder.write("agent.toml", configuration(samba, &account, &data, &files)).map(drop)
+    let sign_in = by_password(&account, &files);
+    folder.write("agent.toml", configuration(samba, &sign_in, &data, &files)).map(drop)
+}
+
+fn by_password(account: &str, files: &str) -> String {
+    format!("account = '{account}'\npassword_file = '{files}account.password'")
 }
 
 /// `files`: the folder of the other files, with its separator.
-fn configuration(samba: &Samba, account: &str, data: &str, files: &str) -> String {
+fn configuration(samba: &Samba, sign_in: &str, data: &str, files: &str) -> String {
     format!(
         "[agent]\nname = 'lab'\ndata_dir = '{data}'\nsecrets = 'file'\n\n\
          [active_directory]\ncontrollers = ['{url}']\nca_file = '{files}ca.pem'\n\
-         account = '{account}'\npassword_file = '{files}account.password'\n\
-         subtrees = ['{people}']\n\n\
+         {sign_in}\nsubtrees = ['{people}']\n\n\
          # Many people within minutes.\n[limits]\noperations_per_hour = 1000000\n",
         url = samba.url(),
         people = samba.people_dn(),

@@ -11,7 +11,7 @@ pub mod join;
 
 use std::{
     io::ErrorKind,
-    net::{Ipv4Addr, TcpListener, UdpSocket},
+    net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket},
     path::{Path, PathBuf},
     process::Command,
 };
@@ -72,9 +72,30 @@ impl Samba {
     /// # Errors
     /// When Samba is missing, or this user may not listen on the ports of LDAP.
     pub fn start() -> Result<Self> {
+        Self::serving("ldap")
+    }
+
+    /// The same, its controller a Kerberos server as well.
+    ///
+    /// # Errors
+    /// As [`Samba::start`].
+    pub fn start_with_kerberos() -> Result<Self> {
+        let samba = Self::serving("ldap, kdc")?;
+        // What a whole controller writes by itself when it starts.
+        samba.change(&format!(
+            "dn: CN=DC1,OU=Domain Controllers,{BASE}\nchangetype: modify\n\
+             add: servicePrincipalName\nservicePrincipalName: ldap/dc1.{DNS}\n"
+        ))?;
+        wait::until("the Kerberos server", PATIENCE, || {
+            Ok(TcpStream::connect((samba.ip(), 88)).ok().map(drop))
+        })?;
+        Ok(samba)
+    }
+
+    fn serving(services: &str) -> Result<Self> {
         let address = Address::free()?;
         let folder = RunFolder::new("ad")?;
-        provision(&folder, address.ip)?;
+        provision(&folder, address.ip, services)?;
         let mut samba = Self {
             ldap: Ldap::new(format!("ldaps://{}", address.ip), &folder.join("ca.pem")),
             process: None,
@@ -148,6 +169,41 @@ impl Samba {
     /// The agent's account, with nothing but the delegated rights: name and password.
     pub fn agent_account(&self) -> (String, &'static str) {
         (format!("regain-agent@{DNS}"), AGENT_PASSWORD)
+    }
+
+    /// The configuration of Kerberos for this domain: it asks this controller alone.
+    pub fn kerberos_configuration(&self) -> String {
+        let (realm, ip) = (DNS.to_uppercase(), self.address.ip);
+        format!(
+            "[libdefaults]\ndefault_realm = {realm}\ndns_lookup_kdc = false\n\
+             dns_lookup_realm = false\nrdns = false\ndns_canonicalize_hostname = false\n\
+             [realms]\n{realm} = {{\nkdc = {ip}\n}}\n[domain_realm]\n.{DNS} = {realm}\n"
+        )
+    }
+
+    /// The key of the agent's account as it is now, as an administrator hands it over.
+    ///
+    /// # Errors
+    /// When the domain refuses.
+    pub fn export_agent_keytab(&self, to: &Path) -> Result<()> {
+        // Else the key is added to those that are there.
+        if to.exists() {
+            std::fs::remove_file(to)?;
+        }
+        run(self.tool(&["domain", "exportkeytab"]).arg(to).arg("--principal=regain-agent"))?;
+        Ok(())
+    }
+
+    /// Gives the agent's account another password, of which the agent knows nothing.
+    ///
+    /// # Errors
+    /// When the domain refuses.
+    pub fn change_agent_password(&self, password: &str) -> Result<()> {
+        self.change(&format!(
+            "dn: CN=regain-agent,CN=Users,{BASE}\nchangetype: modify\nreplace: unicodePwd\n\
+             unicodePwd:: {}\n",
+            unicode_pwd(password)
+        ))
     }
 
     /// Somebody who may see and do everything: name and password.
@@ -481,7 +537,7 @@ impl Address {
     }
 }
 
-fn provision(folder: &RunFolder, ip: Ipv4Addr) -> Result<()> {
+fn provision(folder: &RunFolder, ip: Ipv4Addr, services: &str) -> Result<()> {
     let root = folder.path();
     // Without this file the tools read the machine's own configuration.
     let empty = folder.write("empty.conf", "[global]\n")?;
@@ -497,7 +553,7 @@ fn provision(folder: &RunFolder, ip: Ipv4Addr) -> Result<()> {
     authority(folder)?;
     certify(folder, "dc1", ip)?;
     make_folders(folder)?;
-    let configuration = folder.write("smb.conf", configuration(root, "dc1", ip, "ldap"))?;
+    let configuration = folder.write("smb.conf", configuration(root, "dc1", ip, services))?;
     let database = folder.join("private/sam.ldb");
     run(samba_tool(&["domain", "passwordsettings", "set"], &configuration)
         .arg(format!("--URL={}", database.display()))
@@ -583,6 +639,7 @@ fn configuration(root: &Path, host: &str, ip: Ipv4Addr, services: &str) -> Strin
          winbindd socket directory = {root}/run/winbind\n\
          ntp signd socket directory = {root}/run/ntp\n\
          log file = {root}/samba-server.log\n\
+         ldap server require strong auth = allow_sasl_over_tls\n\
          tls enabled = yes\ntls certfile = {root}/tls.pem\n\
          tls keyfile = {root}/tls.key\ntls cafile = {root}/ca.pem\n\
          idmap_ldb:use rfc2307 = yes\nold password allowed period = 0\n"

@@ -8,8 +8,12 @@ use ::directory::active_directory::{
     Place, Right, SubtreeExamination,
 };
 
-use super::{Check, Group, Mend, clocks, command, resolves, span, words};
-use crate::{clock::Clock, config::ActiveDirectorySection, private::AS_AGENT};
+use super::{Check, Group, Mend, clocks, command, kerberos, resolves, span, words};
+use crate::{
+    clock::Clock,
+    config::{ActiveDirectorySection, SignInBy},
+    private::AS_AGENT,
+};
 
 /// A password that runs out sooner is told of.
 const SOON_SECONDS: i64 = 14 * 86_400;
@@ -54,9 +58,14 @@ async fn controller_group(
     let is_named = checks.iter().all(|check| check.verdict == super::Verdict::Good);
     match &controller.found {
         Ok(reached) => {
-            checks.push(Check::good("controller", "reached, certificate accepted, signed in"));
+            let by_kerberos = section.sign_in == SignInBy::Kerberos;
+            let by = if by_kerberos { "by Kerberos " } else { "" };
+            let how = format!("signed in {by}as {}", reached.signed_in);
+            checks.push(Check::good("controller", format!("reached, certificate accepted, {how}")));
             if let Some(theirs) = reached.unix_seconds {
-                checks.push(clocks("controller-clock", host, theirs, clock.unix_seconds()));
+                let mut check = clocks("controller-clock", host, theirs, clock.unix_seconds());
+                check.note_that(by_kerberos, "past five minutes Kerberos refuses every sign-in");
+                checks.push(check);
             }
             if reached.is_read_only {
                 checks.push(Check::look(
@@ -73,8 +82,13 @@ async fn controller_group(
             let what = match fault {
                 Fault::Broken(_) => "reaching it",
                 Fault::Tls(_) => "its certificate",
-                Fault::BindRefused(_) | Fault::NoPassword(_) => "signing in",
-                Fault::Refused { .. } | Fault::NoBase(_) | Fault::NoDomain(_) => "reading there",
+                Fault::BindRefused(_) | Fault::NoPassword(_) | Fault::Kerberos { .. } => {
+                    "signing in"
+                }
+                Fault::NoIdentity
+                | Fault::Refused { .. }
+                | Fault::NoBase(_)
+                | Fault::NoDomain(_) => "reading there",
             };
             let mend = mend(section, fault, &format!("{host}:{port}"));
             let why = fault.to_string();
@@ -100,9 +114,10 @@ fn fault_code(fault: &Fault) -> &'static str {
         Fault::Tls(_) => "certificate",
         Fault::BindRefused(BindRefusal::Locked) => "account-locked",
         Fault::BindRefused(_) => "account-refused",
+        Fault::Kerberos { .. } => "kerberos",
         Fault::NoPassword(_) => "password-file",
         Fault::NoBase(_) => "subtree",
-        Fault::Refused { .. } | Fault::NoDomain(_) => "controller",
+        Fault::NoIdentity | Fault::Refused { .. } | Fault::NoDomain(_) => "controller",
     }
 }
 
@@ -140,6 +155,7 @@ impl<'a> Grantee<'a> {
     fn of(section: &'a ActiveDirectorySection, found: &'a DomainExamination) -> Self {
         match &found.account {
             Some(account) => Self { name: &account.name, sid: Some(&account.sid) },
+            None if section.account.is_empty() => Self { name: "DOMAIN\\ACCOUNT", sid: None },
             None => Self { name: &section.account, sid: None },
         }
     }
@@ -454,17 +470,13 @@ fn rules(found: &DomainExamination, to: &Grantee<'_>) -> Vec<Check> {
 
 /// What mends a controller that cannot be used.
 fn mend(section: &ActiveDirectorySection, fault: &Fault, address: &str) -> Vec<Mend> {
+    let Some(file) = &section.password_file else {
+        return kerberos::mend(fault, address).unwrap_or_else(|| mend_any(fault, address));
+    };
     let account = &section.account;
-    let (file, name) = (section.password_file.display(), short(account));
+    let (file, name) = (file.display(), short(account));
     let name = name.split('@').next().unwrap_or(name);
     match fault {
-        Fault::Broken(_) => vec![
-            words(
-                "let this machine connect to it (firewall), or correct active_directory.controllers:",
-            ),
-            command(format!("nc -vz {}", address.replace(':', " "))),
-        ],
-        Fault::Tls(text) => certificate(text, address),
         Fault::BindRefused(refusal) => match refusal {
             BindRefusal::WrongPassword => vec![words(format!(
                 "put the right password of {account} into {file}, or the right name into active_directory.account; a changed file is tried at once"
@@ -481,6 +493,7 @@ fn mend(section: &ActiveDirectorySection, fault: &Fault, address: &str) -> Vec<M
                 ),
                 command(format!("{AS_AGENT} release --config FILE")),
             ],
+            BindRefusal::Revoked | BindRefusal::Unexplained => kerberos::mend_account(*refusal),
             BindRefusal::Disabled => vec![command(format!("Enable-ADAccount {name}"))],
             BindRefusal::AccountExpired => {
                 vec![command(format!("Clear-ADAccountExpiration {name}"))]
@@ -497,18 +510,43 @@ fn mend(section: &ActiveDirectorySection, fault: &Fault, address: &str) -> Vec<M
                 "look at the controller's own log; a read-only controller that reaches no other one refuses everybody",
             )],
         },
-        Fault::Refused { .. } | Fault::NoDomain(_) => vec![words(
-            "name a writable domain controller in active_directory.controllers (port 636, not 3269)",
-        )],
         Fault::NoPassword(_) => vec![
             words(format!(
                 "put the password of {account} there as its one line, readable by the agent's user alone:"
             )),
             command(format!("chmod 0600 {file}")),
         ],
+        Fault::Broken(_)
+        | Fault::Tls(_)
+        | Fault::Kerberos { .. }
+        | Fault::NoIdentity
+        | Fault::Refused { .. }
+        | Fault::NoDomain(_)
+        | Fault::NoBase(_) => mend_any(fault, address),
+    }
+}
+
+/// The same, whatever the account signs in with.
+fn mend_any(fault: &Fault, address: &str) -> Vec<Mend> {
+    match fault {
+        Fault::Broken(_) => vec![
+            words(
+                "let this machine connect to it (firewall), or correct active_directory.controllers:",
+            ),
+            command(format!("nc -vz {}", address.replace(':', " "))),
+        ],
+        Fault::Tls(text) => certificate(text, address),
         Fault::NoBase(_) => {
             vec![words("correct active_directory.subtrees, or let the service account read there")]
         }
+        Fault::Refused { .. }
+        | Fault::NoDomain(_)
+        | Fault::NoIdentity
+        | Fault::Kerberos { .. }
+        | Fault::BindRefused(_)
+        | Fault::NoPassword(_) => vec![words(
+            "name a writable domain controller in active_directory.controllers (port 636, not 3269)",
+        )],
     }
 }
 

@@ -24,15 +24,16 @@ use tokio::{
 use zeroize::Zeroizing;
 
 use super::{
-    PasswordSource, SettingsError,
+    SettingsError,
     domain::{Domain, Head},
     entry::Entry,
     policy::{self, Policy},
     refusal::{BindRefusal, Fault},
+    sign_in::SignIn,
 };
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
-const READ_LIMIT: Duration = Duration::from_secs(5);
+pub(super) const READ_LIMIT: Duration = Duration::from_secs(5);
 /// For a page of a list, which a controller may have to look for.
 const LIST_LIMIT: Duration = Duration::from_secs(60);
 const WRITE_LIMIT: Duration = Duration::from_secs(10);
@@ -63,8 +64,7 @@ pub(super) struct Controller {
 
 /// The service account of one domain, shared by its controllers.
 pub(super) struct Login {
-    pub(super) bind_user: String,
-    pub(super) password: PasswordSource,
+    pub(super) sign_in: SignIn,
     pub(super) base_dns: Vec<String>,
     pub(super) excluded_dns: Vec<String>,
     standing: Mutex<Standing>,
@@ -81,7 +81,8 @@ struct Standing {
 }
 
 struct RefusedBind {
-    password: Zeroizing<String>,
+    /// What it was tried with.
+    credential: Zeroizing<String>,
     refusal: BindRefusal,
     until: Instant,
     /// How often in a row.
@@ -89,11 +90,11 @@ struct RefusedBind {
 }
 
 impl Standing {
-    /// Whether a bind with this password may be tried. Another password than the refused one
-    /// may: an administrator has put it there.
-    fn may_try(&self, password: &Zeroizing<String>, now: Instant) -> Result<(), Fault> {
+    /// Whether a bind with this credential may be tried. Another one than the refused one may:
+    /// an administrator has put it there.
+    fn may_try(&self, credential: &Zeroizing<String>, now: Instant) -> Result<(), Fault> {
         match &self.refused {
-            Some(refused) if refused.password == *password && now < refused.until => {
+            Some(refused) if refused.credential == *credential && now < refused.until => {
                 Err(Fault::BindRefused(refused.refusal))
             }
             Some(_) | None => Ok(()),
@@ -103,28 +104,23 @@ impl Standing {
     /// Says for how long no further try is made.
     fn was_refused(
         &mut self,
-        password: Zeroizing<String>,
+        credential: Zeroizing<String>,
         refusal: BindRefusal,
         now: Instant,
     ) -> Duration {
         let times = self.refused.take().map_or(0, |refused| refused.times + 1);
         let longest = BIND_PAUSES[BIND_PAUSES.len() - 1];
         let pause = BIND_PAUSES.get(times).copied().unwrap_or(longest);
-        self.refused = Some(RefusedBind { password, refusal, until: now + pause, times });
+        self.refused = Some(RefusedBind { credential, refusal, until: now + pause, times });
         self.is_let_in = false;
         pause
     }
 }
 
 impl Login {
-    pub(super) fn new(
-        bind_user: String,
-        password: PasswordSource,
-        base_dns: Vec<String>,
-        excluded_dns: Vec<String>,
-    ) -> Self {
+    pub(super) fn new(sign_in: SignIn, base_dns: Vec<String>, excluded_dns: Vec<String>) -> Self {
         let (standing, turn) = (Mutex::default(), tokio::sync::Mutex::default());
-        Self { bind_user, password, base_dns, excluded_dns, standing, turn }
+        Self { sign_in, base_dns, excluded_dns, standing, turn }
     }
 
     /// Why our own account was not let in the last time.
@@ -139,11 +135,11 @@ impl Login {
         }
     }
 
-    /// The password to try now.
-    fn password_to_try(&self) -> Result<Zeroizing<String>, Fault> {
-        let password = (self.password)().map_err(Fault::NoPassword)?;
-        lock(&self.standing).may_try(&password, Instant::now())?;
-        Ok(password)
+    /// What to try with now.
+    fn credential_to_try(&self) -> Result<Zeroizing<String>, Fault> {
+        let credential = self.sign_in.credential()?;
+        lock(&self.standing).may_try(&credential, Instant::now())?;
+        Ok(credential)
     }
 }
 
@@ -202,7 +198,7 @@ impl Controller {
     /// A connection of its own, for long reads that must not hold up a write.
     pub(super) async fn new_session(&self) -> Result<Session, Fault> {
         // No connection for a bind that is not to be tried.
-        drop(self.login.password_to_try()?);
+        drop(self.login.credential_to_try()?);
         let mut ldap = self.connect().await?;
         self.bind(&mut ldap).await?;
         Session::learn(ldap, &self.login).await
@@ -273,18 +269,16 @@ impl Controller {
     async fn bind(&self, ldap: &mut Ldap) -> Result<(), Fault> {
         let is_let_in = lock(&self.login.standing).is_let_in;
         let _turn = if is_let_in { None } else { Some(self.login.turn.lock().await) };
-        let password = self.login.password_to_try()?;
-        let answer = timed(READ_LIMIT, ldap.simple_bind(&self.login.bind_user, &password)).await?;
-        match answer.rc {
-            0 => {
+        let credential = self.login.credential_to_try()?;
+        match self.login.sign_in.bind(ldap, &self.host, &credential).await {
+            Ok(()) => {
                 *lock(&self.login.standing) = Standing { is_let_in: true, refused: None };
                 Ok(())
             }
-            49 => {
-                let refusal = BindRefusal::read(&answer.text);
+            Err(Fault::BindRefused(refusal)) => {
                 if refusal.is_about_account() {
                     let now = Instant::now();
-                    let pause = lock(&self.login.standing).was_refused(password, refusal, now);
+                    let pause = lock(&self.login.standing).was_refused(credential, refusal, now);
                     let minutes = pause.as_secs() / 60;
                     tracing::error!(controller = %self.url, %refusal, minutes, "the service account cannot sign in; no further try for a while");
                 } else {
@@ -292,7 +286,7 @@ impl Controller {
                 }
                 Err(Fault::BindRefused(refusal))
             }
-            _ => Err(answer.into()),
+            Err(fault) => Err(fault),
         }
     }
 }
@@ -488,7 +482,7 @@ pub(super) async fn search(
     Ok(entries.into_iter().map(Entry::read).collect())
 }
 
-async fn timed<T>(
+pub(super) async fn timed<T>(
     limit: Duration,
     call: impl Future<Output = ldap3::result::Result<T>>,
 ) -> Result<T, Fault> {

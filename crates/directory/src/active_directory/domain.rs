@@ -7,11 +7,11 @@ use std::{
     time::Duration,
 };
 
-use ldap3::{Ldap, Scope as SearchScope, ldap_escape};
+use ldap3::{Ldap, Scope as SearchScope, exop::WhoAmI, ldap_escape};
 use tokio::time::Instant;
 
 use super::{
-    connection::{Login, search},
+    connection::{Login, READ_LIMIT, search, timed},
     distinguished_name::DistinguishedName,
     entry::Entry,
     policy::Policy,
@@ -21,6 +21,8 @@ use super::{
 
 /// How long rules and roles are taken for true. A controller judges by its own in any case.
 const KEPT: Duration = Duration::from_secs(60);
+/// Most SIDs of our logon among which our account is looked for; it is one of the first.
+const MOST_SIDS: usize = 64;
 /// Most fine-grained policies that are kept.
 const MOST_KEPT: usize = 64;
 
@@ -117,6 +119,10 @@ impl Domain {
         let required = |name| root.text(name).ok_or(Fault::NoDomain(name));
         let head = required("defaultNamingContext")?;
         let configuration = required("configurationNamingContext")?;
+        let own_name = match login.sign_in.user() {
+            Some(user) => user.to_owned(),
+            None => who_we_are(ldap, head, root.all("tokenGroups")).await?,
+        };
         let (netbios, forest, is_read_only, bases, excluded) = tokio::try_join!(
             netbios(ldap, head, configuration),
             forest(ldap, configuration),
@@ -131,7 +137,7 @@ impl Domain {
                 bases: parse_all(&bases)?,
                 excluded: parse_all(&excluded)?,
                 own_sids: root.all("tokenGroups").to_vec(),
-                bind_user: login.bind_user.clone(),
+                bind_user: own_name,
             },
             bases,
             service: root.text("dsServiceName").and_then(DistinguishedName::parse),
@@ -197,6 +203,33 @@ impl Domain {
     }
 }
 
+/// The name of the account that signed in, by the controller's word: as it answers RFC 4532,
+/// which Samba does not before 4.20; else the one account among the SIDs of our logon.
+async fn who_we_are(ldap: &Ldap, head: &str, own_sids: &[Vec<u8>]) -> Result<String, Fault> {
+    let mut asking = ldap.clone();
+    let answer = timed(READ_LIMIT, asking.extended(WhoAmI)).await?;
+    // Not by the library's reader of it, which ends the program where it is no text.
+    let said = answer.success().ok().and_then(|(said, _)| said.val);
+    if let Some(name) = said.as_deref().and_then(account_of) {
+        return Ok(name.to_owned());
+    }
+    for sid in own_sids.iter().take(MOST_SIDS) {
+        let bytes: String = sid.iter().map(|byte| format!("\\{byte:02x}")).collect();
+        let filter = format!("(&(objectSid={bytes})(objectClass=user))");
+        let found = search(ldap, head, SearchScope::Subtree, &filter, &["sAMAccountName"]).await?;
+        if let Some(name) = found.first().and_then(|account| account.text("sAMAccountName")) {
+            return Ok(name.to_owned());
+        }
+    }
+    Err(Fault::NoIdentity)
+}
+
+/// `DOMAIN\name` of an answer such as `u:DOMAIN\name`.
+fn account_of(said: &[u8]) -> Option<&str> {
+    let name = std::str::from_utf8(said).ok()?.strip_prefix("u:")?;
+    (!name.is_empty()).then_some(name)
+}
+
 async fn netbios(ldap: &Ldap, head: &str, configuration: &str) -> Result<Option<String>, Fault> {
     let partitions = format!("CN=Partitions,{configuration}");
     let filter = format!("(&(nCName={})(nETBIOSName=*))", ldap_escape(head));
@@ -257,4 +290,17 @@ fn parse_all(names: &[String]) -> Result<Vec<DistinguishedName>, Fault> {
         .iter()
         .map(|name| DistinguishedName::parse(name).ok_or_else(|| Fault::NoBase(name.clone())))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_signed_in_is_read_and_nobody_is_no_name() {
+        assert_eq!(account_of(br"u:AD\gmsa-regain$"), Some(r"AD\gmsa-regain$"));
+        for none in [&b""[..], b"u:", b"dn:CN=x", &[0x75, 0x3a, 0xff]] {
+            assert_eq!(account_of(none), None, "{none:?}");
+        }
+    }
 }

@@ -41,6 +41,8 @@ pub struct Reached {
     pub unix_seconds: Option<i64>,
     /// Whether it takes no writes.
     pub is_read_only: bool,
+    /// Who signed in: as configured, or by the controller's word.
+    pub signed_in: String,
 }
 
 /// What was found in a domain.
@@ -127,7 +129,8 @@ async fn examine_controller(
         let time = root.as_ref().and_then(|root| root.text("currentTime"));
         let unix_seconds = time.and_then(unix_of_generalized_time);
         let is_read_only = session.domain.is_read_only;
-        Ok::<_, Fault>((session, Reached { unix_seconds, is_read_only }))
+        let signed_in = session.domain.scope.bind_user.clone();
+        Ok::<_, Fault>((session, Reached { unix_seconds, is_read_only, signed_in }))
     };
     let found = match reached.await {
         Ok((session, reached)) => {

@@ -5,6 +5,8 @@ use ldap3::{LdapError, LdapResult};
 use password::{PasswordRefusal, PasswordRules, judge};
 use protocol::directory::NotDone;
 
+use super::kerberos::KerberosTrouble;
+
 /// Why a call to a controller did not give what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
@@ -25,6 +27,17 @@ pub enum Fault {
     /// The controller does not accept the service account.
     #[error("does not accept the service account: {0}")]
     BindRefused(BindRefusal),
+    /// Kerberos did not come as far as an answer.
+    #[error("Kerberos: {trouble} ({text})")]
+    Kerberos {
+        /// Why.
+        trouble: KerberosTrouble,
+        /// The library's own words, for logs.
+        text: String,
+    },
+    /// The controller does not say who we are: we could not keep our hands off our own account.
+    #[error("does not say which account signed in")]
+    NoIdentity,
     /// The password of the service account cannot be read.
     #[error("the service account's password cannot be read: {0}")]
     NoPassword(#[source] std::io::Error),
@@ -57,6 +70,12 @@ pub enum BindRefusal {
     /// `773`: the password was right but must be changed.
     #[error("the password must be changed")]
     MustChange,
+    /// By Kerberos, which says no more than that.
+    #[error("the account is locked, disabled or has expired")]
+    Revoked,
+    /// By Kerberos, in words that nobody here knows. It may have counted as a wrong password.
+    #[error("refused by Kerberos; the log has its words")]
+    Unexplained,
     /// Anything else.
     #[error("refused")]
     Other,
@@ -115,6 +134,8 @@ impl Fault {
             | Self::Broken(_)
             | Self::Tls(_)
             | Self::BindRefused(_)
+            | Self::Kerberos { .. }
+            | Self::NoIdentity
             | Self::NoPassword(_)
             | Self::NoBase(_)
             | Self::NoDomain(_) => NotDone::DirectoryUnreachable,

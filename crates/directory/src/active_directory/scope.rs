@@ -24,7 +24,7 @@ pub(super) struct Scope {
     pub(super) excluded: Vec<DistinguishedName>,
     /// The SIDs of our own logon: our account and its groups. No other account is among them.
     pub(super) own_sids: Vec<Vec<u8>>,
-    /// The configured name of the service account.
+    /// The name of the service account: as configured, or as the controller has it.
     pub(super) bind_user: String,
 }
 

@@ -10,7 +10,7 @@ mod server;
 
 use std::sync::Arc;
 
-use directory::active_directory::{ActiveDirectory, Attributes, Settings, Trust};
+use directory::active_directory::{ActiveDirectory, Attributes, Settings, SignIn, Trust};
 
 use server::Scripted;
 
@@ -21,8 +21,10 @@ fn driver(server: &Scripted) -> ActiveDirectory {
         controllers: vec![server.url.clone()],
         preferred_controller: None,
         trust: Trust::File(server.ca_file.clone()),
-        bind_user: "svc-regain@ad.example.test".to_owned(),
-        bind_password: Arc::new(|| Ok("its password".to_owned().into())),
+        sign_in: SignIn::Password {
+            user: "svc-regain@ad.example.test".to_owned(),
+            password: Arc::new(|| Ok("its password".to_owned().into())),
+        },
         base_dns: vec!["OU=People,DC=ad,DC=example,DC=test".to_owned()],
         excluded_dns: Vec::new(),
         attributes: Attributes::default(),
