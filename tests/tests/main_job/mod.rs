@@ -3,6 +3,7 @@
 //!
 //! [`on`] makes them the tests of a file; what only one kind of directory can say is not here.
 
+use anyhow::Result;
 use tests::{
     harness::{
         organisation::Organisation,
@@ -20,7 +21,7 @@ macro_rules! on {
         $(
             #[test]
             fn $story() {
-                main_job::$story($organisation);
+                main_job::$story($organisation).unwrap();
             }
         )*
     };
@@ -38,34 +39,36 @@ macro_rules! on {
 pub(crate) use on;
 
 /// How an organisation with these people begins.
-type Begin = fn(&[tests::harness::people::Person]) -> anyhow::Result<Organisation>;
+type Begin = fn(&[tests::harness::people::Person]) -> Result<Organisation>;
 
 /// How often the password was written since the account was made, where that is counted.
-fn assert_written(organisation: &mut Organisation, name: &str, times: u32) {
+fn assert_written(organisation: &mut Organisation, name: &str, times: u32) -> Result<()> {
     if let Ok(domain) = organisation.domain() {
-        assert_eq!(domain.samba.key_version(name).unwrap(), 1 + times, "writes of {name}");
+        assert_eq!(domain.samba.key_version(name)?, 1 + times, "writes of {name}");
     }
+    Ok(())
 }
 
-pub(crate) fn a_locked_account_is_unlocked_and_the_old_password_binds_again(begin: Begin) {
-    let mut organisation = begin(&[ANNA]).unwrap();
-    organisation.lock(&ANNA).unwrap();
-    assert_eq!(organisation.sign_in(&ANNA, ANNA.password).unwrap(), SignIn::Locked);
+pub(crate) fn a_locked_account_is_unlocked_and_the_old_password_binds_again(
+    begin: Begin,
+) -> Result<()> {
+    let mut organisation = begin(&[ANNA])?;
+    organisation.lock(&ANNA)?;
+    assert_eq!(organisation.sign_in(&ANNA, ANNA.password)?, SignIn::Locked);
 
     tell("unlock", &organisation, |walk| {
         walk.prove_who_i_am(&ANNA)?;
         walk.unlock()?;
         walk.finish()
-    })
-    .unwrap();
+    })?;
 
-    assert_eq!(organisation.sign_in(&ANNA, ANNA.password).unwrap(), SignIn::Accepted);
-    assert_written(&mut organisation, ANNA.name, 0);
+    assert_eq!(organisation.sign_in(&ANNA, ANNA.password)?, SignIn::Accepted);
+    assert_written(&mut organisation, ANNA.name, 0)
 }
 
-pub(crate) fn an_unlock_that_does_not_help_goes_on_to_a_new_password(begin: Begin) {
-    let mut organisation = begin(&[ANNA]).unwrap();
-    organisation.lock(&ANNA).unwrap();
+pub(crate) fn an_unlock_that_does_not_help_goes_on_to_a_new_password(begin: Begin) -> Result<()> {
+    let mut organisation = begin(&[ANNA])?;
+    organisation.lock(&ANNA)?;
 
     tell("unlock-then-reset", &organisation, |walk| {
         walk.prove_who_i_am(&ANNA)?;
@@ -73,17 +76,18 @@ pub(crate) fn an_unlock_that_does_not_help_goes_on_to_a_new_password(begin: Begi
         walk.it_still_does_not_work()?;
         walk.set_password(NEW, false)?;
         walk.finish()
-    })
-    .unwrap();
+    })?;
 
-    assert_eq!(organisation.sign_in(&ANNA, NEW).unwrap(), SignIn::Accepted);
-    assert_eq!(organisation.sign_in(&ANNA, ANNA.password).unwrap(), SignIn::Wrong);
-    assert_written(&mut organisation, ANNA.name, 1);
+    assert_eq!(organisation.sign_in(&ANNA, NEW)?, SignIn::Accepted);
+    assert_eq!(organisation.sign_in(&ANNA, ANNA.password)?, SignIn::Wrong);
+    assert_written(&mut organisation, ANNA.name, 1)
 }
 
-pub(crate) fn a_forgotten_password_is_replaced_and_the_lock_goes_with_it(begin: Begin) {
-    let mut organisation = begin(&[BEN]).unwrap();
-    organisation.lock(&BEN).unwrap();
+pub(crate) fn a_forgotten_password_is_replaced_and_the_lock_goes_with_it(
+    begin: Begin,
+) -> Result<()> {
+    let mut organisation = begin(&[BEN])?;
+    organisation.lock(&BEN)?;
 
     tell("reset-of-a-locked-account", &organisation, |walk| {
         walk.prove_who_i_am(&BEN)?;
@@ -91,18 +95,19 @@ pub(crate) fn a_forgotten_password_is_replaced_and_the_lock_goes_with_it(begin: 
         walk.press("choice-locked-reset")?;
         walk.set_password(NEW, false)?;
         walk.finish()
-    })
-    .unwrap();
+    })?;
 
-    assert!(!organisation.is_locked(&BEN).unwrap());
-    assert_eq!(organisation.sign_in(&BEN, NEW).unwrap(), SignIn::Accepted);
-    assert_eq!(organisation.sign_in(&BEN, BEN.password).unwrap(), SignIn::Wrong);
-    assert_written(&mut organisation, BEN.name, 1);
+    assert!(!organisation.is_locked(&BEN)?);
+    assert_eq!(organisation.sign_in(&BEN, NEW)?, SignIn::Accepted);
+    assert_eq!(organisation.sign_in(&BEN, BEN.password)?, SignIn::Wrong);
+    assert_written(&mut organisation, BEN.name, 1)
 }
 
-pub(crate) fn the_first_day_sets_the_first_password_of_an_account_never_used(begin: Begin) {
-    let organisation = begin(&[CARLA]).unwrap();
-    assert_eq!(organisation.sign_in(&CARLA, CARLA.password).unwrap(), SignIn::MustChange);
+pub(crate) fn the_first_day_sets_the_first_password_of_an_account_never_used(
+    begin: Begin,
+) -> Result<()> {
+    let organisation = begin(&[CARLA])?;
+    assert_eq!(organisation.sign_in(&CARLA, CARLA.password)?, SignIn::MustChange);
 
     tell("first-day", &organisation, |walk| {
         walk.prove_who_i_am(&CARLA)?;
@@ -110,16 +115,18 @@ pub(crate) fn the_first_day_sets_the_first_password_of_an_account_never_used(beg
         walk.press("choice-reset-first")?;
         walk.set_password(NEW, true)?;
         walk.finish()
-    })
-    .unwrap();
+    })?;
 
     // Nothing is left to change.
-    assert_eq!(organisation.sign_in(&CARLA, NEW).unwrap(), SignIn::Accepted);
+    assert_eq!(organisation.sign_in(&CARLA, NEW)?, SignIn::Accepted);
+    Ok(())
 }
 
-pub(crate) fn a_mistyped_user_id_is_mended_on_the_page_that_asks_for_the_code(begin: Begin) {
-    let organisation = begin(&[ANNA]).unwrap();
-    organisation.lock(&ANNA).unwrap();
+pub(crate) fn a_mistyped_user_id_is_mended_on_the_page_that_asks_for_the_code(
+    begin: Begin,
+) -> Result<()> {
+    let organisation = begin(&[ANNA])?;
+    organisation.lock(&ANNA)?;
     let right = organisation.user_id(&ANNA);
     let mistyped = right.replacen("anna", "ana", 1);
 
@@ -128,14 +135,16 @@ pub(crate) fn a_mistyped_user_id_is_mended_on_the_page_that_asks_for_the_code(be
         walk.mend_the_user_id(&right)?;
         walk.enter_the_code(&ANNA)?;
         walk.unlock()
-    })
-    .unwrap();
+    })?;
 
-    assert_eq!(organisation.sign_in(&ANNA, ANNA.password).unwrap(), SignIn::Accepted);
+    assert_eq!(organisation.sign_in(&ANNA, ANNA.password)?, SignIn::Accepted);
+    Ok(())
 }
 
-pub(crate) fn who_knows_the_password_changes_it_and_a_wrong_one_is_said_at_its_field(begin: Begin) {
-    let mut organisation = begin(&[BEN]).unwrap();
+pub(crate) fn who_knows_the_password_changes_it_and_a_wrong_one_is_said_at_its_field(
+    begin: Begin,
+) -> Result<()> {
+    let mut organisation = begin(&[BEN])?;
 
     tell("change", &organisation, |walk| {
         walk.prove_who_i_am(&BEN)?;
@@ -146,10 +155,9 @@ pub(crate) fn who_knows_the_password_changes_it_and_a_wrong_one_is_said_at_its_f
         walk.type_both_passwords(BEN.password, NEW)?;
         walk.see("done-reset-title")?;
         walk.finish()
-    })
-    .unwrap();
+    })?;
 
-    assert_eq!(organisation.sign_in(&BEN, NEW).unwrap(), SignIn::Accepted);
-    assert_eq!(organisation.sign_in(&BEN, BEN.password).unwrap(), SignIn::Wrong);
-    assert_written(&mut organisation, BEN.name, 1);
+    assert_eq!(organisation.sign_in(&BEN, NEW)?, SignIn::Accepted);
+    assert_eq!(organisation.sign_in(&BEN, BEN.password)?, SignIn::Wrong);
+    assert_written(&mut organisation, BEN.name, 1)
 }
