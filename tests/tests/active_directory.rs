@@ -666,9 +666,9 @@ async fn a_password_is_changed_with_the_old_one() -> Result<()> {
 async fn a_wrong_old_password_counts_as_at_the_sign_in_screen() -> Result<()> {
     let samba = Samba::start()?;
     samba.add(&ANNA)?;
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs();
-    let now: Arc<dyn Fn() -> i64 + Send + Sync> =
-        Arc::new(move || i64::try_from(now).unwrap_or(i64::MAX));
+    let set: i64 = samba.attribute(ANNA.name, "pwdLastSet")?.context("pwdLastSet")?.parse()?;
+    let set = set / 10_000_000 - 11_644_473_600;
+    let now: Arc<dyn Fn() -> i64 + Send + Sync> = Arc::new(move || set + 60);
     let driver = ActiveDirectory::new(Settings { now, ..settings(&samba) })?;
     let anna = id_of(&driver, ANNA.name).await?;
     let status = driver.status(&anna).await.unwrap();

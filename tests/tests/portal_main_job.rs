@@ -5,7 +5,7 @@
 use tests::{
     harness::{
         organisation::Organisation,
-        people::{ANNA, BEN, CARLA},
+        people::{ANNA, BEN, CARLA, DORA},
     },
     lab::{browser::walk_the_portal, service::SignIn},
 };
@@ -14,10 +14,10 @@ const NEW: &str = "Four-green-lanterns-9";
 
 #[test]
 fn people_unlock_and_set_passwords_in_a_browser() {
-    let organisation = Organisation::active_directory(&[ANNA, BEN, CARLA]).unwrap();
+    let organisation = Organisation::active_directory(&[ANNA, BEN, CARLA, DORA]).unwrap();
     organisation.lock(&ANNA).unwrap();
 
-    let people = [("anna", ANNA), ("ben", BEN), ("carla", CARLA)];
+    let people = [("anna", ANNA), ("ben", BEN), ("carla", CARLA), ("dora", DORA)];
     walk_the_portal(&organisation, &people, NEW).unwrap();
 
     let sign_in = |person, password| organisation.sign_in(person, password).unwrap();
@@ -25,4 +25,5 @@ fn people_unlock_and_set_passwords_in_a_browser() {
     assert_eq!(sign_in(&BEN, NEW), SignIn::Accepted);
     assert_eq!(sign_in(&BEN, BEN.password), SignIn::Wrong);
     assert_eq!(sign_in(&CARLA, NEW), SignIn::Accepted);
+    assert_eq!(sign_in(&DORA, NEW), SignIn::Accepted);
 }

@@ -33,6 +33,15 @@ pub const BEN: Person = Person {
     first_day: false,
 };
 
+/// Knows the password, and wants or needs another one.
+pub const DORA: Person = Person {
+    name: "dora.lind",
+    display_name: "Dora Lind",
+    email: "dora.private@mail.example",
+    password: "Known-by-heart-44",
+    first_day: false,
+};
+
 /// Starts today; nobody has ever signed in with the account.
 pub const CARLA: Person = Person {
     name: "carla.first",

@@ -23,7 +23,7 @@ function given(name: string): string {
 
 const portal = given("REGAIN_PORTAL");
 const mailbox = given("REGAIN_MAILBOX");
-const people = JSON.parse(given("REGAIN_PEOPLE")) as Record<"anna" | "ben" | "carla", Person>;
+const people = JSON.parse(given("REGAIN_PEOPLE")) as Record<"anna" | "ben" | "carla" | "dora", Person>;
 const newPassword = given("REGAIN_NEW_PASSWORD");
 
 // What is half faded in has no contrast to measure.
@@ -74,6 +74,22 @@ test("a forgotten password, on a desk", async ({ page }) => {
   await throughTheGate(page, people.ben, /can’t sign in/);
   await page.getByRole("button", { name: /set a new password/i }).click();
   await typeNewPassword(page);
+});
+
+test("another password by who knows the one there is", async ({ page }) => {
+  await page.setViewportSize({ width: 1280, height: 800 });
+  await throughTheGate(page, people.dora, /can’t sign in/);
+  await page.getByRole("button", { name: /Yes, and I want a new one/ }).click();
+  for (const present of ["Not-my-password-7", people.dora.password]) {
+    await page.getByLabel("Password you have now", { exact: true }).fill(present);
+    await page.getByLabel("New password", { exact: true }).fill(newPassword);
+    await page.getByRole("button", { name: "Change password" }).click();
+    if (present === people.dora.password) break;
+    await expect(page.getByRole("link", { name: /not the password you have now/ })).toBeVisible({ timeout: 30_000 });
+    await holds(page);
+  }
+  await expect(page.getByRole("heading", { name: /password is set/ })).toBeVisible({ timeout: 30_000 });
+  await holds(page);
 });
 
 test("the first day", async ({ page }) => {
