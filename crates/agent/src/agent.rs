@@ -462,6 +462,7 @@ impl<D: Directory + 'static> Shared<D> {
         const LOOK_AGAIN: Duration = Duration::from_secs(5);
         let mut watch = LocalWatch::new(&self.local);
         loop {
+            self.reach.look();
             let own_account = self.directory.own_account();
             if self.local.was_released() {
                 self.directory.try_own_account_again();

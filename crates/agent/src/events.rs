@@ -138,8 +138,8 @@ events! {
         "The detail `cause` names file and key.", "Mend it as it says.";
     WrongService = 32008, "ValidationError", Error,
         "The other end of the link is not the service that this agent enrolled with.",
-        "Somebody stands between agent and service, or the service was set up anew with other keys.",
-        "Compare the fingerprint that `regain-service directory enrolment-code` brings; enrol anew only if the service's keys are really new.";
+        "Somebody stands between agent and service; or its old link key was retired while this agent was away; or the service was set up anew with other keys.",
+        "Ask the service's administrator (`regain-service directory rotate-link-key --retire-old` named this agent, audit event `link-key-retired`); enrol anew only if the service's keys are really new.";
     EnrolmentRefused = 32009, "AuthTokenError", Error,
         "The service did not take the enrolment code.",
         "It was used, is too old, or the directory has another key already.",

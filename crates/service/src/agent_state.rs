@@ -81,7 +81,7 @@ impl AgentState {
             Self::Up => "up",
             Self::Outdated => "up, outdated: update its program",
             Self::Stopped(Stopped::HourlyLimit) => {
-                "stopped at its hourly limit: look why, then sudo -u regain-agent regain-agent release --config FILE there"
+                "stopped at its hourly limit: look why, then run regain-agent release there (on Linux: sudo -u regain-agent regain-agent release)"
             }
             Self::Stopped(Stopped::AccountLocked) => {
                 "stopped: the directory has locked its account"

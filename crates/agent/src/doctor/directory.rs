@@ -343,6 +343,19 @@ fn subtree_checks(
         ));
     }
     checks.extend(subtree.places.iter().map(|place| place_check(place, to, is_samba)));
+    if subtree.places_left > 0 {
+        checks.push(Check::look(
+            "not-all-seen",
+            dn,
+            format!(
+                "{} units and containers in it were not looked at: only the 500 nearest are",
+                subtree.places_left
+            ),
+            vec![words(
+                "to see the others, ask with their own place as the subtree: regain-agent doctor --set \"active_directory.subtrees=OU=...\"",
+            )],
+        ));
+    }
     checks.extend(accounts(subtree, found));
     checks
 }

@@ -13,8 +13,9 @@ use super::{
     Right, guid,
 };
 
-/// Most containers that are looked at in a subtree, and accounts in all of it.
-const CONTAINERS: i32 = 500;
+/// Most containers that are looked at in a subtree, the nearer ones first, and accounts in all of
+/// it.
+const CONTAINERS: usize = 500;
 const ACCOUNTS: i32 = 500;
 /// What tells of a listed account whether it may be touched, and what of it we may write.
 const LISTED: &[&str] = &[
@@ -46,6 +47,8 @@ pub struct SubtreeExamination {
     pub missing: Vec<Right>,
     /// Places in it that rights of the subtree do not reach.
     pub places: Vec<Place>,
+    /// How many places there are in it besides, too far down or too many to be looked at.
+    pub places_left: usize,
     /// Accounts that do not inherit what their place hands down, a few of them.
     pub not_inheriting: Vec<String>,
     /// Accounts with adminCount 1, which are never touched, a few of them.
@@ -75,7 +78,8 @@ pub(super) async fn examine_subtree(
             missing.clone_from(&sample.missing_of_the_head(base));
         }
     }
-    let places = places(session, base, &missing).await?;
+    let containers = containers(session, base).await?;
+    let places = places(session, base, &containers.dns, &missing).await?;
     let not_inheriting =
         if missing.is_empty() { not_inheriting(session, base, &places).await? } else { Vec::new() };
     let filter = format!("(&{PERSONS}(adminCount=1))");
@@ -85,6 +89,7 @@ pub(super) async fn examine_subtree(
         sample: sample.map(|sample| sample.dn),
         missing,
         places,
+        places_left: containers.left,
         not_inheriting,
         protected: protected.into_iter().map(|entry| entry.dn).take(NAMED).collect(),
     })
@@ -95,7 +100,7 @@ pub(super) async fn elsewhere(session: &Session) -> Result<Vec<String>, Fault> {
     let own_sids = &session.domain.scope.own_sids;
     let wanted = Wanted::extended(&RESET_PASSWORD);
     let mut found = Vec::new();
-    for dn in containers(session, &session.domain.head).await? {
+    for dn in containers(session, &session.domain.head).await?.dns {
         let Some(list) = session.access_list_if_seen(&dn).await? else { continue };
         if AccessList::read(&list).begins_to_hand_down(own_sids, &wanted, &USER) {
             found.push(dn);
@@ -130,25 +135,21 @@ async fn handed_down(session: &Session, dn: &str) -> Result<HandedDown, Fault> {
 async fn places(
     session: &Session,
     base: &str,
+    containers: &[String],
     missing_above: &[Right],
 ) -> Result<Vec<Place>, Fault> {
     let mut places: Vec<Place> = Vec::new();
-    let domain = &session.domain;
-    let mut dns = containers(session, base).await?;
-    dns.retain(|dn| is_for_people(dn, &domain.head, &domain.scope));
-    // The nearer ones first.
-    dns.sort_by_key(|dn| (dn.matches(',').count(), dn.clone()));
-    for dn in dns.into_iter().filter(|dn| !dn.eq_ignore_ascii_case(base)) {
-        let is_below = |place: &Place| is_below(&dn, &place.dn);
+    for dn in containers.iter().filter(|dn| !dn.eq_ignore_ascii_case(base)) {
+        let is_below = |place: &Place| is_below(dn, &place.dn);
         if places.iter().any(is_below) {
             continue;
         }
-        let HandedDown { mut missing, inheritance_is_off } = handed_down(session, &dn).await?;
+        let HandedDown { mut missing, inheritance_is_off } = handed_down(session, dn).await?;
         missing.retain(|right| !missing_above.contains(right));
         // A unit is made for people, who may be still to come; any other container of a domain
         // may be closed on purpose, and is nobody's business here while nobody is in it.
-        if !missing.is_empty() && (is_unit(&dn) || holds_somebody(session, &dn).await?) {
-            places.push(Place { dn, inheritance_is_off, missing });
+        if !missing.is_empty() && (is_unit(dn) || holds_somebody(session, dn).await?) {
+            places.push(Place { dn: dn.clone(), inheritance_is_off, missing });
         }
     }
     Ok(places)
@@ -178,10 +179,33 @@ async fn holds_somebody(session: &Session, dn: &str) -> Result<bool, Fault> {
     Ok(found.iter().any(|account| session.domain.scope.listed_protection(account).is_none()))
 }
 
-async fn containers(session: &Session, base: &str) -> Result<Vec<String>, Fault> {
+/// The places in a subtree where people can be.
+struct Containers {
+    /// The nearer ones first.
+    dns: Vec<String>,
+    /// How many there are besides.
+    left: usize,
+}
+
+/// Reads the names of all of them, page by page: those that the domain keeps for itself, often
+/// more than all others, must not use up what is looked at.
+async fn containers(session: &Session, base: &str) -> Result<Containers, Fault> {
     const FILTER: &str = "(|(objectClass=organizationalUnit)(objectClass=container))";
-    let found = session.find(base, FILTER, &["objectGUID"], CONTAINERS).await?;
-    Ok(found.into_iter().map(|entry| entry.dn).collect())
+    let domain = &session.domain;
+    let mut pages = session.pages(base, FILTER, vec!["objectGUID".to_owned()]).await?;
+    let mut dns = Vec::new();
+    while let Some(page) = pages.next().await? {
+        let names = page.into_iter().map(|entry| entry.dn);
+        dns.extend(names.filter(|dn| is_for_people(dn, &domain.head, &domain.scope)));
+    }
+    Ok(nearest(dns, CONTAINERS))
+}
+
+fn nearest(mut dns: Vec<String>, most: usize) -> Containers {
+    dns.sort_by_cached_key(|dn| (dn.matches(',').count(), dn.to_lowercase()));
+    let left = dns.len().saturating_sub(most);
+    dns.truncate(most);
+    Containers { dns, left }
 }
 
 /// Accounts that cannot be written although their place hands the right down.
@@ -312,6 +336,15 @@ mod tests {
         ] {
             assert!(!is_for_people(place, HEAD, &scope), "{place}");
         }
+    }
+
+    #[test]
+    fn of_too_many_places_the_nearest_are_looked_at_and_the_rest_is_counted() {
+        let dns = ["OU=C,OU=B,DC=x", "OU=B,DC=x", "OU=D,OU=C,OU=B,DC=x", "OU=A,DC=x"];
+        let found = nearest(dns.map(str::to_owned).to_vec(), 3);
+        assert_eq!(found.dns, ["OU=A,DC=x", "OU=B,DC=x", "OU=C,OU=B,DC=x"]);
+        assert_eq!(found.left, 1);
+        assert_eq!(nearest(found.dns, 3).left, 0);
     }
 
     #[test]
