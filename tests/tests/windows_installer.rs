@@ -15,6 +15,8 @@ use tests::lab::wine::{self, Wine};
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// `cargo xtask test` packs the same programs under this version too.
 const NEXT: &str = "0.1.1";
+/// And under this one with a service that does not start.
+const BROKEN: &str = "0.1.2";
 const SERVICE: &str = "https://unlock.example.org";
 const TENANT: &str = "01890000-0000-7000-8000-000000000001";
 const TOKEN: &str = "fleet-token";
@@ -29,7 +31,7 @@ struct Pc {
 impl Pc {
     fn new() -> Self {
         let wine = windows_of(22631);
-        for version in [VERSION, NEXT] {
+        for version in [VERSION, NEXT, BROKEN] {
             let package = wine::package(&format!("regain-{version}.msi")).unwrap();
             wine.write(&format!(r"C:\{version}.msi"), fs::read(package).unwrap()).unwrap();
         }
@@ -172,6 +174,18 @@ fn installed_upgraded_repaired_and_gone_without_a_trace() {
 
     assert_eq!(pc.msiexec(&["/x", r"C:\0.1.1.msi"]), 0);
     assert_eq!(difference(&before, &pc.snapshot()), Vec::<String>::new());
+}
+
+/// The tile without its service would be a tile that does nothing.
+#[test]
+fn a_service_that_does_not_start_leaves_no_tile() {
+    let pc = Pc::new();
+    let before = pc.snapshot();
+    assert_ne!(pc.msiexec(&["/i", r"C:\0.1.2.msi", "SERVICE_URL=https://x.example"]), 0);
+    let mut left = difference(&before, &pc.snapshot());
+    // Wine rolls back everything but its own list of components.
+    left.retain(|line| !line.contains(r"\Installer\UserData\S-1-5-18\Components\"));
+    assert_eq!(left, Vec::<String>::new());
 }
 
 #[test]

@@ -39,6 +39,8 @@ const INSTALLED: [(&str, &str, &str); 4] = [
 ];
 /// The version that tests upgrade to.
 const NEXT: &str = "0.1.1";
+/// One whose service does not start: another program is in its place.
+const BROKEN: &str = "0.1.2";
 
 /// What was asked for.
 #[derive(Debug, Default)]
@@ -135,9 +137,15 @@ fn files(release: bool) -> Vec<(&'static str, PathBuf)> {
 pub(crate) fn pack_for_tests(children: &Children) -> Result<()> {
     let packages = folder().join("packages");
     let signing = Signing::throw_away(children, &packages)?;
-    for version in [env!("CARGO_PKG_VERSION"), NEXT] {
+    for version in [env!("CARGO_PKG_VERSION"), NEXT, BROKEN] {
+        let mut files = files(false);
+        if version == BROKEN {
+            files.retain(|(name, _)| *name != "regain-host.exe");
+            let agent = folder().join(TARGET).join("debug/regain-agent.exe");
+            files.push(("regain-host.exe", agent));
+        }
         let signing = Some(&signing);
-        Package { version, files: &files(false), folder: &packages, signing }.make(children)?;
+        Package { version, files: &files, folder: &packages, signing }.make(children)?;
     }
     bill::write(children, &packages.join("regain.cdx.json"))
 }

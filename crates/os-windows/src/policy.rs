@@ -262,7 +262,7 @@ impl Key {
             ),
             Self::VpnCommand => line(
                 ("vpn.command", "VpnCommand"),
-                Kind::Text { most: 1024 },
+                Kind::Text { most: 1000 },
                 &[Host],
                 Wrong::Default,
                 r#""C:\Program Files\Example VPN\connect.exe" --machine"#,

@@ -105,6 +105,15 @@ fn each_element_has_the_control_of_its_kind() {
     assert!(attributes(&admx, "policy", "name").iter().all(plain));
 }
 
+/// The editors take no more than 1023 characters in a field.
+#[test]
+fn no_text_is_longer_than_an_editor_takes() {
+    let admx = text(ADMX);
+    let all = ["text", "multiText"].map(|element| attributes(&admx, element, "maxLength")).concat();
+    assert!(!all.is_empty());
+    assert!(all.iter().all(|most| most.parse::<u32>().unwrap() <= 1023), "{all:?}");
+}
+
 /// Where templates that are taken in by Intune may not write.
 #[test]
 fn nothing_is_written_where_intune_forbids_it() {
