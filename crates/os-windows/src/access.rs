@@ -148,12 +148,30 @@ mod calls {
     /// # Errors
     /// When it belongs to somebody whom [`strangers`] would name, or Windows refuses.
     pub fn make_private(path: &Path, trusted: &[Sid]) -> io::Result<()> {
-        let list = HSTRING::from(private_list(trusted, path.is_dir()));
+        let list = private_list(trusted, path.is_dir());
+        with_descriptor(&list, |descriptor| set_list(path, PSECURITY_DESCRIPTOR(descriptor)))?;
+        match strangers(path, trusted)?.as_slice() {
+            [] => Ok(()),
+            some => Err(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                format!("it belongs to or is open to {}", some.join(", ")),
+            )),
+        }
+    }
+
+    /// Makes a security descriptor of its text form, for as long as `with` takes.
+    ///
+    /// # Errors
+    /// When the text is none; those of `with`.
+    pub(crate) fn with_descriptor<T>(
+        text: &str,
+        with: impl FnOnce(*mut core::ffi::c_void) -> io::Result<T>,
+    ) -> io::Result<T> {
         let mut descriptor = PSECURITY_DESCRIPTOR::default();
         // SAFETY: the text ends with a nul; Windows writes one pointer, which `Local` frees.
         unsafe {
             ConvertStringSecurityDescriptorToSecurityDescriptorW(
-                &list,
+                &HSTRING::from(text),
                 SDDL_REVISION_1,
                 &raw mut descriptor,
                 None,
@@ -161,9 +179,13 @@ mod calls {
         }
         .map_err(failed("making an access list"))?;
         let _freed = Local(descriptor.0);
+        with(descriptor.0)
+    }
+
+    fn set_list(path: &Path, descriptor: PSECURITY_DESCRIPTOR) -> io::Result<()> {
         let (mut present, mut defaulted) = (BOOL::default(), BOOL::default());
         let mut acl: *mut ACL = std::ptr::null_mut();
-        // SAFETY: the descriptor is whole and lives until the end of this function.
+        // SAFETY: the descriptor is whole and lives until its caller returns.
         unsafe {
             GetSecurityDescriptorDacl(
                 descriptor,
@@ -185,14 +207,7 @@ mod calls {
                 None,
             )
         };
-        set.ok().map_err(failed("setting who may read it"))?;
-        match strangers(path, trusted)?.as_slice() {
-            [] => Ok(()),
-            some => Err(io::Error::new(
-                io::ErrorKind::PermissionDenied,
-                format!("it belongs to or is open to {}", some.join(", ")),
-            )),
-        }
+        set.ok().map_err(failed("setting who may read it"))
     }
 
     /// Who beside the system, the administrators, who runs this process, and `also` owns this
@@ -321,6 +336,8 @@ mod calls {
     }
 }
 
+#[cfg(windows)]
+pub(crate) use calls::with_descriptor;
 #[cfg(windows)]
 pub use calls::{foreign_owner, make_private, strangers, this_user};
 

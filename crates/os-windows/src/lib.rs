@@ -9,6 +9,8 @@ pub mod access;
 pub mod event_log;
 pub mod policy;
 #[cfg(windows)]
+pub mod pipe;
+#[cfg(windows)]
 pub mod service;
 
 /// A call into Windows that failed.

@@ -126,6 +126,18 @@ pub fn uninstall(name: &str) -> io::Result<()> {
     service.delete().map_err(failed("removing the service"))
 }
 
+/// The process that a service runs in now; none when it does not run.
+///
+/// # Errors
+/// When Windows does not tell, or there is no such service.
+pub fn process_of(name: &str) -> io::Result<Option<u32>> {
+    let service = manager(ServiceManagerAccess::CONNECT)?
+        .open_service(name, ServiceAccess::QUERY_STATUS)
+        .map_err(failed("opening the service"))?;
+    let status = service.query_status().map_err(failed("asking for the service"))?;
+    Ok(status.process_id)
+}
+
 fn manager(access: ServiceManagerAccess) -> io::Result<ServiceManager> {
     ServiceManager::local_computer(None::<&str>, access)
         .map_err(failed("opening the list of services (an administrator may)"))
