@@ -131,8 +131,8 @@ mod calls {
                 },
                 DACL_SECURITY_INFORMATION, GetSecurityDescriptorDacl, GetTokenInformation,
                 OBJECT_SECURITY_INFORMATION, OWNER_SECURITY_INFORMATION,
-                PROTECTED_DACL_SECURITY_INFORMATION, PSECURITY_DESCRIPTOR, TOKEN_QUERY, TOKEN_USER,
-                TokenUser,
+                PROTECTED_DACL_SECURITY_INFORMATION, PSECURITY_DESCRIPTOR, PSID, TOKEN_QUERY,
+                TOKEN_USER, TokenUser,
             },
             System::Threading::{GetCurrentProcess, OpenProcessToken},
         },
@@ -307,10 +307,16 @@ mod calls {
         got.map_err(failed("reading our token"))?;
         // SAFETY: Windows wrote a TOKEN_USER at the start of the buffer, which is aligned.
         let user = unsafe { answer.as_ptr().cast::<TOKEN_USER>().read() };
+        sid_text(user.User.Sid)
+    }
+
+    /// The text form of an identifier that Windows has just written and that still is where it
+    /// was.
+    pub(crate) fn sid_text(sid: PSID) -> io::Result<Sid> {
         let mut text = PWSTR::null();
-        // SAFETY: the identifier lies in the buffer; Windows writes one pointer for `take`.
-        unsafe { ConvertSidToStringSidW(user.User.Sid, &raw mut text) }
-            .map_err(failed("reading our identifier"))?;
+        // SAFETY: the identifier is whole; Windows writes one pointer for `take`.
+        unsafe { ConvertSidToStringSidW(sid, &raw mut text) }
+            .map_err(failed("reading an identifier"))?;
         take(text).map(Sid)
     }
 
@@ -326,7 +332,7 @@ mod calls {
     }
 
     /// Memory that Windows gave us to free.
-    struct Local(*mut core::ffi::c_void);
+    pub(crate) struct Local(pub(crate) *mut core::ffi::c_void);
 
     impl Drop for Local {
         fn drop(&mut self) {
@@ -337,7 +343,7 @@ mod calls {
 }
 
 #[cfg(windows)]
-pub(crate) use calls::with_descriptor;
+pub(crate) use calls::{Local, sid_text, with_descriptor};
 #[cfg(windows)]
 pub use calls::{foreign_owner, make_private, strangers, this_user};
 

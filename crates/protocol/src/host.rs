@@ -126,7 +126,7 @@ fn strict<M: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<M, FrameError
 ///
 /// # Errors
 /// What the pipe says; [`io::ErrorKind::InvalidData`] around a [`FrameError`].
-pub fn read_from<M: Message>(pipe: &mut impl Read) -> io::Result<Option<M>> {
+pub fn read_from<M: Message>(pipe: &mut (impl Read + ?Sized)) -> io::Result<Option<M>> {
     let mut length = [0; 2];
     match pipe.read(&mut length[..1]) {
         Ok(0) => return Ok(None),
@@ -143,7 +143,7 @@ pub fn read_from<M: Message>(pipe: &mut impl Read) -> io::Result<Option<M>> {
 ///
 /// # Errors
 /// What the pipe says.
-pub fn write_to<M: Message>(pipe: &mut impl Write, message: &M) -> io::Result<()> {
+pub fn write_to<M: Message>(pipe: &mut (impl Write + ?Sized), message: &M) -> io::Result<()> {
     pipe.write_all(&encode(message).map_err(invalid)?)?;
     pipe.flush()
 }

@@ -17,7 +17,6 @@ use super::{
 
 /// What the app says.
 #[derive(Serialize, Deserialize)]
-#[expect(clippy::large_enum_variant, reason = "one at a time, and short-lived")]
 pub enum Ask {
     /// The window is drawn, or in the modes without one: the app can go on. Within 15 s.
     Ready,
@@ -73,7 +72,6 @@ impl Message for Ask {
 
 /// What the host says to the app.
 #[derive(Serialize, Deserialize)]
-#[expect(clippy::large_enum_variant, reason = "one at a time, and short-lived")]
 pub enum Tell {
     /// First.
     Hello(Hello),

@@ -132,8 +132,6 @@ checks! {
     WebviewRuntime = "webview-runtime",
     /// The account under which the app runs.
     AppAccount = "app-account",
-    /// The rights that account needs and must not have.
-    AppAccountRights = "app-account-rights",
     /// Secondary logon, by which a process of another account is started.
     SecondaryLogon = "secondary-logon",
     /// User account control is off (EnableLUA = 0).

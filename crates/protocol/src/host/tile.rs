@@ -15,6 +15,9 @@ use super::{Exactly, Few, Message, SecretText, Text};
 /// The pipe's name. Only the system may open it.
 pub const PIPE: &str = r"\\.\pipe\regain-host-tile";
 
+/// The tile's class, under which Windows finds it.
+pub const CLASS: &str = "{9A7C1E52-6B0D-4F38-8E21-5D3B7A40C6F1}";
+
 /// The name of the folder, under the folder for data of programs (`ProgramData`), that belongs to
 /// the system and administrators, and into which nobody else may write.
 pub const FOLDER: &str = "Regain Host";
@@ -80,7 +83,6 @@ pub enum Way {
 
 /// What the tile says.
 #[derive(Serialize, Deserialize)]
-#[expect(clippy::large_enum_variant, reason = "one at a time, and short-lived")]
 pub enum Ask {
     /// First: may the tile be there, and how does it look? Answered within 250 ms, the
     /// connection included, or the tile is not there.
@@ -124,7 +126,6 @@ impl Message for Ask {
 
 /// What the host says to the tile.
 #[derive(Serialize, Deserialize)]
-#[expect(clippy::large_enum_variant, reason = "one at a time, and short-lived")]
 pub enum Tell {
     /// The tile is there, and this is what it shows.
     Tile(Tile),
