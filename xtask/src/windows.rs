@@ -24,6 +24,7 @@ use crate::{
 pub(crate) const TARGET: &str = "x86_64-pc-windows-gnu";
 /// Debian's compiler, beside any other one.
 const RUSTC: &str = "/usr/bin/rustc";
+<<<<<<< HEAD
 /// What tests run, and what people get. Each is built alone, so that none is linked with what
 /// another one asks of a crate that both use.
 const TESTED: [&[&str]; 2] = [&["--package", "regain-agent"], &["--package", "regain"]];
@@ -37,6 +38,13 @@ const INSTALLED: [(&str, &str, &str); 4] = [
     // Tests break the other one.
     ("regain_credential_provider.dll", "release", "release"),
 ];
+=======
+/// What runs on Windows, and the profile that it is released with. Each is built alone, so that
+/// none is linked with what another one asks of a crate that both use.
+const PACKAGES: [(&str, &str); 2] = [("regain-agent", "release"), ("regain", "app")];
+/// The tile, as everybody gets it and as tests break it.
+const TILE: &str = "regain_credential_provider.dll";
+>>>>>>> 1e4ffa5 (The tile on the Windows sign-in screen, and a screen that plays for its tests)
 /// The version that tests upgrade to.
 const NEXT: &str = "0.1.1";
 
@@ -95,6 +103,7 @@ fn signing(wishes: &Wishes) -> Result<Option<Signing>> {
     Ok(Some(Signing { key, password: password.into(), timestamp }))
 }
 
+<<<<<<< HEAD
 /// Builds what tests run.
 pub(crate) fn build(children: &Children) -> Result<()> {
     TESTED.into_iter().try_for_each(|what| compile(children, what))
@@ -112,6 +121,27 @@ fn compile(children: &Children, what: &[&str]) -> Result<()> {
             .env("RUSTC", RUSTC)
             .env("RUSTDOC", "/usr/bin/rustdoc")
             .arg("-Zbuild-std=std,panic_unwind,panic_abort");
+=======
+/// Builds them into a folder of their own: another compiler, another target.
+pub(crate) fn build(children: &Children, release: bool) -> Result<()> {
+    for (package, profile) in PACKAGES {
+        let profile = if release { profile } else { "dev" };
+        compile(children, &["build", "--package", package, "--profile", profile])?;
+    }
+    // Nothing is left out of a library that other crates could use too, so it is built as a DLL
+    // alone. It is tested, packed and measured as it is shipped.
+    let tile = ["rustc", "--package", "credential-provider", "--crate-type", "cdylib"];
+    if !release {
+        compile(children, &["build", "--package", "logon-ui"])?;
+        compile(children, &[&tile[..], &["--features", "harness"]].concat())?;
+        let breakable = folder().join("breakable");
+        fs::create_dir_all(&breakable)?;
+        fs::copy(built("debug").join(TILE), breakable.join(TILE))?;
+    }
+    compile(children, &[&tile[..], &["--profile", "release"]].concat())?;
+    if !release {
+        fs::copy(built("release").join(TILE), built("debug").join(TILE))?;
+>>>>>>> 1e4ffa5 (The tile on the Windows sign-in screen, and a screen that plays for its tests)
     }
     command
         .env("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER", "x86_64-w64-mingw32-gcc")
@@ -128,6 +158,26 @@ fn files(release: bool) -> Vec<(&'static str, PathBuf)> {
         (name, folder().join(TARGET).join(profile).join(name))
     };
     INSTALLED.map(built).into()
+}
+
+fn compile(children: &Children, what: &[&str]) -> Result<()> {
+    let mut command = Children::command(repository::cargo());
+    command.current_dir(repository::root());
+    if !rustup_has_it(children) {
+        ensure!(Path::new(RUSTC).exists(), "{RUSTC} is missing: cargo xtask setup");
+        command
+            // Building the standard library along is no stable feature.
+            .env("RUSTC_BOOTSTRAP", "1")
+            .env("RUSTC", RUSTC)
+            .env("RUSTDOC", "/usr/bin/rustdoc")
+            .arg("-Zbuild-std=std,panic_unwind,panic_abort");
+    }
+    command
+        .env("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER", "x86_64-w64-mingw32-gcc")
+        .env("CARGO_TARGET_DIR", folder())
+        .args(what)
+        .args(["--quiet", "--target", TARGET]);
+    children.succeed(&mut command)
 }
 
 /// The packages that the stories install: this version and the next, signed with a key that is
