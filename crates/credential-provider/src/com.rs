@@ -32,7 +32,7 @@ use crate::{
     sentinel::{Sentinel, Verdict, counts},
 };
 
-/// [`crate::CLASS`] as Windows compares it.
+/// `protocol::host::tile::CLASS` as Windows compares it.
 const CLASS: GUID = GUID::from_u128(0x9A7C1E52_6B0D_4F38_8E21_5D3B7A40C6F1);
 
 /// Every call from outside goes through here: a panic becomes `E_FAIL`.

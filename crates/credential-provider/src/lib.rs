@@ -21,12 +21,6 @@ pub mod worker;
 #[cfg(windows)]
 mod com;
 
-/// The class that Windows loads us by, as it is registered.
-pub const CLASS: &str = "{9A7C1E52-6B0D-4F38-8E21-5D3B7A40C6F1}";
-
-/// Of the list of credential providers, and of Windows' own sign-in.
-pub const NAME: &str = "Regain";
-
 // Without tables for unwinding a panic would end LogonUI, whatever `guard` does.
 #[cfg(all(windows, not(panic = "unwind")))]
 compile_error!("the credential provider must be built with panic = \"unwind\"");

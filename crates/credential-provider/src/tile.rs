@@ -120,7 +120,21 @@ impl Tile {
                 self.rest();
                 Some(Effect::Cancel { flow })
             }
-            _ => None,
+            // Links that cannot be followed now, and what is no link.
+            Field::Open
+            | Field::FirstDay
+            | Field::Picture
+            | Field::Label
+            | Field::Title
+            | Field::Text
+            | Field::FirstCaption
+            | Field::FirstText
+            | Field::FirstSecret
+            | Field::SecondCaption
+            | Field::SecondText
+            | Field::SecondSecret
+            | Field::Continue
+            | Field::Help => None,
         }
     }
 

@@ -25,6 +25,8 @@ use crate::{
 pub const FIRST_ANSWER: Duration = Duration::from_millis(250);
 /// For everything else that is answered at once.
 const AT_ONCE: Duration = Duration::from_secs(3);
+/// The host may have to end something else first.
+const TO_BEGIN: Duration = Duration::from_secs(15);
 /// How long one listens before looking whether the screen wants something.
 const LISTEN: Duration = Duration::from_millis(50);
 /// How long Windows may take to say what came of a grant.
@@ -148,8 +150,6 @@ enum Left {
     Over,
     /// Another order came, which is not this flow's.
     For(Order),
-    /// Nobody gives orders any more.
-    Alone,
 }
 
 impl Worker<'_> {
@@ -192,13 +192,11 @@ impl Worker<'_> {
             tile.ok_or(io::ErrorKind::NotConnected)?;
             let Whereabouts { scenario, session, .. } = *self.at;
             channel.send(&Ask::Start { who, session, scenario, way, form }, AT_ONCE)?;
-            let first = channel.receive(AT_ONCE)?;
-            let first = first.ok_or_else(|| io::Error::from(io::ErrorKind::TimedOut))?;
-            Ok((channel, first))
+            Ok(channel)
         });
-        let left = begun.and_then(|(mut channel, first)| self.flow(flow, channel.as_mut(), first));
+        let left = begun.and_then(|mut channel| self.flow(flow, form, channel.as_mut()));
         match left {
-            Ok(Left::Over | Left::Alone) => None,
+            Ok(Left::Over) => None,
             Ok(Left::For(order)) => Some(order),
             Err(_) => {
                 (self.tell)(News::Lost { flow });
@@ -208,44 +206,60 @@ impl Worker<'_> {
     }
 
     /// Carries messages until the flow is over.
-    fn flow(&self, flow: Flow, channel: &mut dyn Channel, first: Tell) -> io::Result<Left> {
-        let mut heard = Some(first);
+    fn flow(&self, flow: Flow, form: Form, channel: &mut dyn Channel) -> io::Result<Left> {
+        let mut first = Some(Deadline::after(TO_BEGIN));
         loop {
-            if let Some(tell) = heard.take() {
-                let (is_over, has_grant) = match &tell {
-                    Tell::Refused { .. } => (true, false),
-                    Tell::End { grant, .. } => (true, *grant),
-                    Tell::Status(_) | Tell::View(_) => (false, false),
-                    Tell::Tile(_) | Tell::NotHere(_) | Tell::Grant(_) | Tell::NoGrant => {
-                        return Err(io::ErrorKind::InvalidData.into());
-                    }
-                };
-                (self.tell)(News::Told { flow, tell });
-                if has_grant {
-                    return self.take_grant(flow, channel);
-                }
-                if is_over {
-                    return Ok(Left::Over);
-                }
-            }
-            match self.orders.try_recv() {
+            let heard = match self.orders.try_recv() {
                 Ok(Order::Answer { flow: of, answer }) if of == flow => {
                     channel.send(&Ask::Answer(answer), AT_ONCE)?;
+                    None
                 }
                 Ok(Order::Cancel { flow: of }) if of == flow => {
-                    // Closing says the same to a host that does not take it any more.
-                    let _ = channel.send(&Ask::Cancel, AT_ONCE);
+                    cancel(channel);
                     return Ok(Left::Over);
                 }
                 Ok(order @ Order::Start { .. }) => {
-                    let _ = channel.send(&Ask::Cancel, AT_ONCE);
+                    cancel(channel);
                     return Ok(Left::For(order));
                 }
-                Ok(Order::Answer { .. } | Order::Cancel { .. } | Order::LogonResult { .. }) => {}
-                Err(TryRecvError::Empty) => heard = channel.receive(LISTEN)?,
-                Err(TryRecvError::Disconnected) => return Ok(Left::Alone),
+                Ok(Order::Answer { .. } | Order::Cancel { .. } | Order::LogonResult { .. }) => None,
+                Err(TryRecvError::Empty) => channel.receive(LISTEN)?,
+                Err(TryRecvError::Disconnected) => return Self::outlive(form, channel),
+            };
+            let Some(tell) = heard else {
+                if first.as_ref().is_some_and(|first| first.left().is_zero()) {
+                    return Err(io::ErrorKind::TimedOut.into());
+                }
+                continue;
+            };
+            first = None;
+            let (is_over, has_grant) = match &tell {
+                Tell::Refused { .. } => (true, false),
+                Tell::End { grant, .. } => (true, *grant),
+                Tell::Status(_) | Tell::View(_) => (false, false),
+                Tell::Tile(_) | Tell::NotHere(_) | Tell::Grant(_) | Tell::NoGrant => {
+                    return Err(io::ErrorKind::InvalidData.into());
+                }
+            };
+            (self.tell)(News::Told { flow, tell });
+            if has_grant {
+                return self.take_grant(flow, channel);
+            }
+            if is_over {
+                return Ok(Left::Over);
             }
         }
+    }
+
+    /// The screen is gone. The app in front of it goes on with the person, and the host with the
+    /// app for as long as somebody holds its channel; a form in the tile nobody sees any more.
+    fn outlive(form: Form, channel: &mut dyn Channel) -> io::Result<Left> {
+        while form == Form::Full {
+            if matches!(channel.receive(AT_ONCE)?, Some(Tell::Refused { .. } | Tell::End { .. })) {
+                break;
+            }
+        }
+        Ok(Left::Over)
     }
 
     /// Takes what signs the person in, and tells the host what came of it.
@@ -262,10 +276,22 @@ impl Worker<'_> {
                 Ok(Left::Over)
             }
             Ok(order @ Order::Start { .. }) => Ok(Left::For(order)),
-            Ok(Order::Answer { .. } | Order::Cancel { .. }) | Err(RecvTimeoutError::Timeout) => {
-                Ok(Left::Over)
-            }
-            Err(RecvTimeoutError::Disconnected) => Ok(Left::Alone),
+            Ok(Order::Answer { .. } | Order::Cancel { .. }) | Err(_) => Ok(Left::Over),
+        }
+    }
+}
+
+/// Tells the host that the person wants out, and waits for it to be so: what is begun next must
+/// not meet what has not ended yet. One that does not answer hears it from the closed channel.
+fn cancel(channel: &mut dyn Channel) {
+    let deadline = Deadline::after(AT_ONCE);
+    if channel.send(&Ask::Cancel, deadline.left()).is_err() {
+        return;
+    }
+    while !deadline.left().is_zero() {
+        match channel.receive(deadline.left()) {
+            Ok(Some(Tell::Refused { .. } | Tell::End { .. })) | Err(_) => return,
+            Ok(_) => {}
         }
     }
 }
@@ -281,5 +307,243 @@ impl Deadline {
 
     fn left(&self) -> Duration {
         self.1.saturating_sub(self.0.elapsed())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        collections::VecDeque,
+        sync::{Mutex, mpsc::channel},
+    };
+
+    use protocol::host::{
+        SecretText,
+        tile::{Grant, NotHere, Outcome, View},
+    };
+    use zeroize::Zeroizing;
+
+    use super::*;
+
+    /// What a played host does in one conversation, in its order.
+    enum Step {
+        /// Waits for something of this name.
+        Hears(&'static str),
+        Says(Tell),
+        Hangs,
+        Dies,
+    }
+
+    struct Played {
+        /// One a conversation; none left: nobody is there.
+        conversations: Mutex<VecDeque<Vec<Step>>>,
+    }
+
+    struct Line {
+        steps: VecDeque<Step>,
+        heard: VecDeque<&'static str>,
+    }
+
+    impl Host for Played {
+        fn open(&self, _: Duration) -> io::Result<Box<dyn Channel>> {
+            let steps = self.conversations.lock().unwrap().pop_front();
+            let steps = steps.ok_or(io::ErrorKind::NotFound)?.into();
+            Ok(Box::new(Line { steps, heard: VecDeque::new() }))
+        }
+    }
+
+    impl Channel for Line {
+        fn send(&mut self, ask: &Ask, _: Duration) -> io::Result<()> {
+            self.heard.push_back(match ask {
+                Ask::Hello { .. } => "hello",
+                Ask::Start { .. } => "start",
+                Ask::Answer(_) => "answer",
+                Ask::Cancel => "cancel",
+                Ask::TakeGrant => "take",
+                Ask::LogonResult { signed_in: true } => "in",
+                Ask::LogonResult { signed_in: false } => "not in",
+            });
+            Ok(())
+        }
+
+        fn receive(&mut self, _: Duration) -> io::Result<Option<Tell>> {
+            match self.steps.pop_front() {
+                Some(Step::Hears(what)) => {
+                    let heard = self.heard.pop_front();
+                    if heard.is_none() {
+                        self.steps.push_front(Step::Hears(what));
+                        std::thread::yield_now();
+                    } else {
+                        assert_eq!(heard, Some(what));
+                    }
+                    Ok(None)
+                }
+                Some(Step::Says(tell)) => Ok(Some(tell)),
+                Some(Step::Hangs) => {
+                    self.steps.push_front(Step::Hangs);
+                    std::thread::yield_now();
+                    Ok(None)
+                }
+                Some(Step::Dies) | None => Err(io::ErrorKind::BrokenPipe.into()),
+            }
+        }
+    }
+
+    fn look() -> Tile {
+        Tile {
+            label: Text::cut("Locked out?"),
+            open: Text::cut(""),
+            first_day: Text::cut(""),
+            simple: Text::cut(""),
+            go_on: Text::cut(""),
+            cancel: Text::cut(""),
+            opening: Text::cut(""),
+            failed: Text::cut(""),
+            help: Text::cut(""),
+            picture: None,
+            other_user: true,
+            offer_first_day: true,
+        }
+    }
+
+    fn greets() -> Step {
+        Step::Says(Tell::Tile(look()))
+    }
+
+    fn status(words: &str) -> Step {
+        Step::Says(Tell::Status(Text::cut(words)))
+    }
+
+    fn end(grant: bool) -> Step {
+        Step::Says(Tell::End { outcome: Outcome::Done, words: Text::cut("Done."), grant })
+    }
+
+    fn start(flow: Flow) -> Order {
+        Order::Start { flow, who: None, way: Way::CannotSignIn, form: Form::Full }
+    }
+
+    /// Runs these conversations; each order is given once the news before it were told.
+    fn play(conversations: Vec<Vec<Step>>, orders: Vec<(&'static str, Order)>) -> Vec<String> {
+        let host: Arc<dyn Host> =
+            Arc::new(Played { conversations: Mutex::new(conversations.into()) });
+        let at = Whereabouts { scenario: Scenario::Logon, session: 1, language: Text::cut("en") };
+        let (give, given) = channel();
+        let mut waiting: VecDeque<_> = orders.into();
+        let give = Mutex::new(Some(give));
+        let told = Mutex::new(Vec::new());
+        let waiting = Mutex::new(&mut waiting);
+        let tell = |news| {
+            let line = match news {
+                News::Tile(tile) => format!("tile {}", tile.is_some()),
+                News::Told { flow, tell } => match tell {
+                    Tell::Status(words) => format!("{flow} {}", words.as_str()),
+                    Tell::View(view) => format!("{flow} page {}", view.number),
+                    Tell::Refused { .. } => format!("{flow} refused"),
+                    Tell::End { .. } => format!("{flow} end"),
+                    Tell::Grant(grant) => format!("{flow} grant {}", grant.user.as_str()),
+                    Tell::Tile(_) | Tell::NotHere(_) | Tell::NoGrant => format!("{flow} odd"),
+                },
+                News::Lost { flow } => format!("{flow} lost"),
+                News::Lived => "lived".to_owned(),
+            };
+            let mut waiting = waiting.lock().unwrap();
+            let mut give = give.lock().unwrap();
+            if waiting.front().is_some_and(|(after, _)| *after == line) {
+                let (_, order) = waiting.pop_front().unwrap();
+                give.as_ref().unwrap().send(order).unwrap();
+            }
+            if waiting.is_empty() {
+                give.take();
+            }
+            told.lock().unwrap().push(line);
+        };
+        // With the last order given nobody gives any more.
+        run(&host, &at, &given, &tell);
+        told.into_inner().unwrap()
+    }
+
+    #[test]
+    fn a_flow_is_carried_from_its_start_to_its_end() {
+        let flow = vec![
+            greets(),
+            Step::Hears("hello"),
+            Step::Hears("start"),
+            status("Opening."),
+            Step::Says(Tell::View(View {
+                number: 4,
+                title: Text::cut(""),
+                text: Text::cut(""),
+                fields: protocol::host::Few::none(),
+                choices: protocol::host::Few::none(),
+            })),
+            Step::Hears("answer"),
+            end(false),
+        ];
+        let answer = Answer { number: 4, choice: 0, typed: protocol::host::Few::none() };
+        let told = play(
+            vec![vec![greets()], flow],
+            vec![
+                ("tile true", start(1)),
+                ("1 page 4", Order::Answer { flow: 1, answer }),
+                ("1 end", start(9)),
+            ],
+        );
+        assert_eq!(told, ["tile true", "1 Opening.", "1 page 4", "1 end", "9 lost"]);
+    }
+
+    #[test]
+    fn another_start_waits_for_the_end_of_the_one_before() {
+        let first = vec![
+            greets(),
+            Step::Hears("hello"),
+            Step::Hears("start"),
+            status("Opening."),
+            Step::Hears("cancel"),
+            status("Closing."),
+            end(false),
+        ];
+        let second = vec![greets(), Step::Hears("hello"), Step::Hears("start"), end(false)];
+        let told = play(
+            vec![vec![greets()], first, second],
+            vec![("tile true", start(1)), ("1 Opening.", start(2)), ("2 end", start(9))],
+        );
+        // What the first one said at its end belongs to nobody any more.
+        assert_eq!(told, ["tile true", "1 Opening.", "2 end", "9 lost"]);
+    }
+
+    #[test]
+    fn a_grant_is_taken_at_once_and_its_result_is_told() {
+        let grant = Grant {
+            user: Text::cut("ann"),
+            domain: Text::cut(""),
+            password: SecretText::new(Zeroizing::new("pw".to_owned())).unwrap(),
+        };
+        let flow = vec![
+            greets(),
+            Step::Hears("hello"),
+            Step::Hears("start"),
+            end(true),
+            Step::Says(Tell::Grant(grant)),
+        ];
+        let told = play(
+            vec![vec![greets()], flow],
+            vec![("tile true", start(1)), ("1 grant ann", Order::LogonResult { signed_in: true })],
+        );
+        assert_eq!(told, ["tile true", "1 end", "1 grant ann"]);
+    }
+
+    #[test]
+    fn a_host_that_dies_or_is_none_is_lost_and_one_that_says_no_has_no_tile() {
+        let dies = vec![greets(), Step::Hears("hello"), Step::Hears("start"), Step::Dies];
+        let told =
+            play(vec![vec![greets()], dies], vec![("tile true", start(1)), ("1 lost", start(9))]);
+        assert_eq!(told, ["tile true", "1 lost", "9 lost"]);
+        let not_here = vec![Step::Says(Tell::NotHere(NotHere::Policy))];
+        let told = play(vec![not_here], vec![("tile false", start(9))]);
+        assert_eq!(told, ["tile false", "9 lost"]);
+        let hangs = vec![greets(), Step::Says(Tell::NoGrant), Step::Hangs];
+        let told =
+            play(vec![vec![greets()], hangs], vec![("tile true", start(1)), ("1 lost", start(9))]);
+        assert_eq!(told, ["tile true", "1 lost", "9 lost"]);
     }
 }

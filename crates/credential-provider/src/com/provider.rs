@@ -169,12 +169,13 @@ impl Provider_Impl {
 
 /// What Windows uses some fields for beside drawing them.
 fn purpose(field: Field) -> GUID {
-    match field {
-        Field::Picture => CPFG_CREDENTIAL_PROVIDER_LOGO,
-        Field::Label => CPFG_CREDENTIAL_PROVIDER_LABEL,
-        Field::Open => CPFG_STYLE_LINK_AS_BUTTON,
-        _ => GUID::zeroed(),
-    }
+    let special = [
+        (Field::Picture, CPFG_CREDENTIAL_PROVIDER_LOGO),
+        (Field::Label, CPFG_CREDENTIAL_PROVIDER_LABEL),
+        (Field::Open, CPFG_STYLE_LINK_AS_BUTTON),
+    ];
+    let found = special.into_iter().find(|(of, _)| *of == field);
+    found.map_or_else(GUID::zeroed, |(_, purpose)| purpose)
 }
 
 /// The users that the screen lists. One whom Windows cannot name is none.

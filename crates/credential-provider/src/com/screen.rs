@@ -351,7 +351,12 @@ impl Screen {
 impl State {
     fn learn(&mut self, look: Option<Look>) {
         self.look = match look {
-            Some(look) => Known::There(Rc::new(look)),
+            Some(mut look) => {
+                if let Some(label) = system::label() {
+                    look.label = Text::cut(&label);
+                }
+                Known::There(Rc::new(look))
+            }
             None => Known::NotThere,
         };
     }

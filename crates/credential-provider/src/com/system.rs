@@ -3,6 +3,8 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use os_windows::policy::{Key, Part, registry};
+use protocol::host::tile::CLASS;
 use windows::{
     Win32::{
         Globalization::GetUserDefaultUILanguage,
@@ -24,8 +26,6 @@ use windows_registry::LOCAL_MACHINE;
 
 use crate::{guard::GUARD, scenario::Machine};
 
-/// Where policies are, and what the installer and scripts set.
-const SETTINGS: [&str; 2] = [r"SOFTWARE\Policies\Regain\Regain", r"SOFTWARE\Regain\Regain"];
 const PROVIDERS: &str =
     r"SOFTWARE\Microsoft\Windows\CurrentVersion\Authentication\Credential Providers";
 const EXCLUDED: &str = r"Software\Microsoft\Windows\CurrentVersion\Policies\System";
@@ -53,43 +53,40 @@ pub(super) fn program_data() -> Option<PathBuf> {
 
 /// What decides whether there is a tile.
 pub(super) fn machine() -> Machine {
+    let settings = registry::read(Part::Tile);
     // SAFETY: asks for a number.
     let is_remote = unsafe { GetSystemMetrics(SM_REMOTESESSION) } != 0;
     Machine {
         has_faulted: GUARD.has_faulted(),
-        // Anything but one is off: whoever mistypes the switch wanted it.
-        is_off_by_policy: setting("Tile").is_some_and(|value| value != Some(1)),
+        is_off_by_policy: !settings.flag(Key::Tile)
+            // A mistyped switch is off.
+            || settings.mistakes().iter().any(|mistake| mistake.stops()),
         is_disabled: is_disabled(),
         is_set_up: is_set_up(),
         is_remote,
-        is_for_remote: setting("RemoteSessions") == Some(Some(1)),
+        is_for_remote: settings.flag(Key::RemoteSessions),
     }
 }
 
 /// Whether somebody may be signed in by what the host hands over.
 pub(super) fn takes_grants() -> bool {
-    setting("SignInHandOver") == Some(Some(1))
+    registry::read(Part::Tile).flag(Key::SignInHandOver)
 }
 
-/// A number: not set, set to what is none, or set.
-fn setting(name: &str) -> Option<Option<u32>> {
-    SETTINGS.iter().find_map(|path| {
-        let key = LOCAL_MACHINE.open(path).ok()?;
-        let value = key.get_value(name).ok()?;
-        Some(u32::try_from(value).ok())
-    })
+/// The organisation's words under the tile, where its policy has some.
+pub(super) fn label() -> Option<String> {
+    registry::read(Part::Tile).text(Key::TileLabel).map(str::to_owned)
 }
 
 /// Windows does not load a provider that is switched off; a second look costs nothing.
 fn is_disabled() -> bool {
-    let own = LOCAL_MACHINE.open(format!(r"{PROVIDERS}\{}", crate::CLASS));
+    let own = LOCAL_MACHINE.open(format!(r"{PROVIDERS}\{}", CLASS));
     let is_off = own.and_then(|key| key.get_u32("Disabled")).is_ok_and(|value| value != 0);
     let excluded = LOCAL_MACHINE.open(EXCLUDED);
     let excluded = excluded.and_then(|key| key.get_string("ExcludedCredentialProviders"));
     is_off
-        || excluded.is_ok_and(|list| {
-            list.split(',').any(|class| class.trim().eq_ignore_ascii_case(crate::CLASS))
-        })
+        || excluded
+            .is_ok_and(|list| list.split(',').any(|class| class.trim().eq_ignore_ascii_case(CLASS)))
 }
 
 /// Whether out-of-box setup is over. Two places say so, and either counts.
