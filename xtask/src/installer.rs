@@ -16,17 +16,6 @@ use crate::{children::Children, repository};
 
 /// What the tile's DLL is registered as: the class of crates/credential-provider.
 const CLSID: &str = "{9A7C1E52-6B0D-4F38-8E21-5D3B7A40C6F1}";
-<<<<<<< HEAD
-=======
-/// What belongs in, and whether it is ours to strip and to sign.
-const FILES: [(&str, bool); 4] = [
-    ("regain.exe", true),
-    // Microsoft's, signed by them.
-    ("WebView2Loader.dll", false),
-    ("regain-host.exe", true),
-    ("regain_credential_provider.dll", true),
-];
->>>>>>> 1e4ffa5 (The tile on the Windows sign-in screen, and a screen that plays for its tests)
 /// Without these there is no product; the others are left out while they are not built.
 const NEEDED: [&str; 2] = ["regain.exe", "WebView2Loader.dll"];
 /// Not ours to strip and to sign: it is signed by those who made it.

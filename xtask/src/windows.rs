@@ -24,12 +24,33 @@ use crate::{
 pub(crate) const TARGET: &str = "x86_64-pc-windows-gnu";
 /// Debian's compiler, beside any other one.
 const RUSTC: &str = "/usr/bin/rustc";
-<<<<<<< HEAD
 /// What tests run, and what people get. Each is built alone, so that none is linked with what
 /// another one asks of a crate that both use.
-const TESTED: [&[&str]; 2] = [&["--package", "regain-agent"], &["--package", "regain"]];
-const RELEASED: [&[&str]; 2] =
-    [&["--release", "--package", "regain-agent"], &["--profile", "app", "--package", "regain"]];
+const TESTED: [&[&str]; 5] = [
+    &["build", "--package", "regain-agent"],
+    &["build", "--package", "regain"],
+    &["build", "--package", "logon-ui"],
+    // Tests break it.
+    &[
+        "rustc",
+        "--package",
+        "credential-provider",
+        "--crate-type",
+        "cdylib",
+        "--features",
+        "harness",
+    ],
+    TILE,
+];
+const RELEASED: [&[&str]; 3] = [
+    &["build", "--release", "--package", "regain-agent"],
+    &["build", "--profile", "app", "--package", "regain"],
+    TILE,
+];
+/// The tile, tested and measured as it is shipped. As a DLL alone: of a library that other crates
+/// could use as well nothing is left out.
+const TILE: &[&str] =
+    &["rustc", "--release", "--package", "credential-provider", "--crate-type", "cdylib"];
 /// What the installer holds, and the profiles that it is tested and released in.
 const INSTALLED: [(&str, &str, &str); 4] = [
     ("regain.exe", "debug", "app"),
@@ -38,13 +59,6 @@ const INSTALLED: [(&str, &str, &str); 4] = [
     // Tests break the other one.
     ("regain_credential_provider.dll", "release", "release"),
 ];
-=======
-/// What runs on Windows, and the profile that it is released with. Each is built alone, so that
-/// none is linked with what another one asks of a crate that both use.
-const PACKAGES: [(&str, &str); 2] = [("regain-agent", "release"), ("regain", "app")];
-/// The tile, as everybody gets it and as tests break it.
-const TILE: &str = "regain_credential_provider.dll";
->>>>>>> 1e4ffa5 (The tile on the Windows sign-in screen, and a screen that plays for its tests)
 /// The version that tests upgrade to.
 const NEXT: &str = "0.1.1";
 
@@ -103,63 +117,12 @@ fn signing(wishes: &Wishes) -> Result<Option<Signing>> {
     Ok(Some(Signing { key, password: password.into(), timestamp }))
 }
 
-<<<<<<< HEAD
 /// Builds what tests run.
 pub(crate) fn build(children: &Children) -> Result<()> {
     TESTED.into_iter().try_for_each(|what| compile(children, what))
 }
 
 /// Into a folder of its own: another compiler, another target.
-fn compile(children: &Children, what: &[&str]) -> Result<()> {
-    let mut command = Children::command(repository::cargo());
-    command.current_dir(repository::root());
-    if !rustup_has_it(children) {
-        ensure!(Path::new(RUSTC).exists(), "{RUSTC} is missing: cargo xtask setup");
-        command
-            // Building the standard library along is no stable feature.
-            .env("RUSTC_BOOTSTRAP", "1")
-            .env("RUSTC", RUSTC)
-            .env("RUSTDOC", "/usr/bin/rustdoc")
-            .arg("-Zbuild-std=std,panic_unwind,panic_abort");
-=======
-/// Builds them into a folder of their own: another compiler, another target.
-pub(crate) fn build(children: &Children, release: bool) -> Result<()> {
-    for (package, profile) in PACKAGES {
-        let profile = if release { profile } else { "dev" };
-        compile(children, &["build", "--package", package, "--profile", profile])?;
-    }
-    // Nothing is left out of a library that other crates could use too, so it is built as a DLL
-    // alone. It is tested, packed and measured as it is shipped.
-    let tile = ["rustc", "--package", "credential-provider", "--crate-type", "cdylib"];
-    if !release {
-        compile(children, &["build", "--package", "logon-ui"])?;
-        compile(children, &[&tile[..], &["--features", "harness"]].concat())?;
-        let breakable = folder().join("breakable");
-        fs::create_dir_all(&breakable)?;
-        fs::copy(built("debug").join(TILE), breakable.join(TILE))?;
-    }
-    compile(children, &[&tile[..], &["--profile", "release"]].concat())?;
-    if !release {
-        fs::copy(built("release").join(TILE), built("debug").join(TILE))?;
->>>>>>> 1e4ffa5 (The tile on the Windows sign-in screen, and a screen that plays for its tests)
-    }
-    command
-        .env("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER", "x86_64-w64-mingw32-gcc")
-        .env("CARGO_TARGET_DIR", folder())
-        .args(["build", "--quiet", "--target", TARGET])
-        .args(what);
-    children.succeed(&mut command)
-}
-
-/// What is to be installed, and where it was built.
-fn files(release: bool) -> Vec<(&'static str, PathBuf)> {
-    let built = |(name, tested, released)| {
-        let profile = if release { released } else { tested };
-        (name, folder().join(TARGET).join(profile).join(name))
-    };
-    INSTALLED.map(built).into()
-}
-
 fn compile(children: &Children, what: &[&str]) -> Result<()> {
     let mut command = Children::command(repository::cargo());
     command.current_dir(repository::root());
@@ -178,6 +141,15 @@ fn compile(children: &Children, what: &[&str]) -> Result<()> {
         .args(what)
         .args(["--quiet", "--target", TARGET]);
     children.succeed(&mut command)
+}
+
+/// What is to be installed, and where it was built.
+fn files(release: bool) -> Vec<(&'static str, PathBuf)> {
+    let built = |(name, tested, released)| {
+        let profile = if release { released } else { tested };
+        (name, folder().join(TARGET).join(profile).join(name))
+    };
+    INSTALLED.map(built).into()
 }
 
 /// The packages that the stories install: this version and the next, signed with a key that is

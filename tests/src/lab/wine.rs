@@ -139,12 +139,12 @@ pub fn built(program: &str) -> Result<PathBuf> {
     made(&Path::new("x86_64-pc-windows-gnu/debug").join(program), "cargo xtask windows")
 }
 
-/// The library of that name as tests break it.
+/// A program that `cargo xtask windows` built as it is shipped.
 ///
 /// # Errors
 /// When it is not there.
-pub fn breakable(library: &str) -> Result<PathBuf> {
-    made(&Path::new("breakable").join(library), "cargo xtask windows")
+pub fn shipped(program: &str) -> Result<PathBuf> {
+    made(&Path::new("x86_64-pc-windows-gnu/release").join(program), "cargo xtask windows")
 }
 
 /// A file that `cargo xtask windows --for-tests` packed.
