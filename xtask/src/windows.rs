@@ -85,7 +85,7 @@ pub(crate) fn run(setup: &Setup<'_>, wishes: &Wishes) -> Result<()> {
         say_heading("Packing");
         return pack_for_tests(setup.children);
     }
-    for what in if wishes.release { RELEASED } else { TESTED } {
+    for what in if wishes.release { &RELEASED[..] } else { &TESTED[..] } {
         compile(setup.children, what)?;
     }
     say_heading("Packing");

@@ -72,7 +72,7 @@ impl Holder {
                 self.state = State::Handed;
                 Some(grant)
             }
-            kept => {
+            kept @ (State::Empty | State::Offered { .. } | State::Handed) => {
                 self.state = kept;
                 None
             }

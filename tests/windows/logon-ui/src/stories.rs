@@ -1,4 +1,6 @@
 //! What the tile promises, one story a process.
+//!
+//! Long: one list of promises.
 #![expect(unsafe_code, reason = "calls a library of Windows")]
 
 use std::{process::Command, rc::Rc, time::Duration};
