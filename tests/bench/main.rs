@@ -15,6 +15,7 @@ mod report;
 mod screen;
 mod sizes;
 mod synchronisation;
+mod tile;
 mod tls;
 mod wire;
 mod write_back;
@@ -74,13 +75,14 @@ impl Arguments {
 type Part = (&'static str, fn(&Arguments, &mut Report) -> Result<()>);
 
 /// The parts, in the order of the budgets.
-const PARTS: [Part; 6] = [
+const PARTS: [Part; 7] = [
     ("app", |arguments, report| app::measure(&arguments.app, &arguments.bare, report)),
     ("sizes", |arguments, report| sizes::measure(&arguments.app, &arguments.pages, report)),
     ("wire", |_, report| wire::measure(report)),
     ("writeback", |_, report| write_back::measure(report)),
     ("sync", |_, report| synchronisation::measure(report)),
     ("recoveries", |_, report| recoveries::measure(report)),
+    ("tile", |_, report| tile::measure(report)),
 ];
 
 fn run(arguments: &Arguments) -> Result<()> {

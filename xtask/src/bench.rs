@@ -8,6 +8,7 @@ use crate::{
     repository,
     setup::{Needs, Setup},
     terminal::{Watch, say, say_heading},
+    windows,
 };
 
 pub(crate) fn run(setup: &Setup<'_>, only: Option<&str>) -> Result<()> {
@@ -17,6 +18,10 @@ pub(crate) fn run(setup: &Setup<'_>, only: Option<&str>) -> Result<()> {
          meanwhile.");
     setup.run(&Needs::everything())?;
     compile(setup.children, only)?;
+    if only.is_none_or(|part| part == "tile") {
+        say_heading("Compiling for Windows (about 12 minutes the first time)");
+        windows::build(setup.children)?;
+    }
     say_heading("Measuring (about 8 minutes)");
     let built = |below: &str| repository::target().join(below);
     let mut driver = Children::command(built("release/examples/bench"));

@@ -26,9 +26,31 @@ pub(crate) const TARGET: &str = "x86_64-pc-windows-gnu";
 const RUSTC: &str = "/usr/bin/rustc";
 /// What tests run, and what people get. Each is built alone, so that none is linked with what
 /// another one asks of a crate that both use.
-const TESTED: [&[&str]; 2] = [&["--package", "regain-agent"], &["--package", "regain"]];
-const RELEASED: [&[&str]; 2] =
-    [&["--release", "--package", "regain-agent"], &["--profile", "app", "--package", "regain"]];
+const TESTED: [&[&str]; 5] = [
+    &["build", "--package", "regain-agent"],
+    &["build", "--package", "regain"],
+    &["build", "--package", "logon-ui"],
+    // Tests break it.
+    &[
+        "rustc",
+        "--package",
+        "credential-provider",
+        "--crate-type",
+        "cdylib",
+        "--features",
+        "harness",
+    ],
+    TILE,
+];
+const RELEASED: [&[&str]; 3] = [
+    &["build", "--release", "--package", "regain-agent"],
+    &["build", "--profile", "app", "--package", "regain"],
+    TILE,
+];
+/// The tile, tested and measured as it is shipped. As a DLL alone: of a library that other crates
+/// could use as well nothing is left out.
+const TILE: &[&str] =
+    &["rustc", "--release", "--package", "credential-provider", "--crate-type", "cdylib"];
 /// What the installer holds, and the profiles that it is tested and released in.
 const INSTALLED: [(&str, &str, &str); 4] = [
     ("regain.exe", "debug", "app"),
@@ -65,7 +87,7 @@ pub(crate) fn run(setup: &Setup<'_>, wishes: &Wishes) -> Result<()> {
         say_heading("Packing");
         return pack_for_tests(setup.children);
     }
-    for what in if wishes.release { RELEASED } else { TESTED } {
+    for what in if wishes.release { &RELEASED[..] } else { &TESTED[..] } {
         compile(setup.children, what)?;
     }
     say_heading("Packing");
@@ -118,8 +140,8 @@ fn compile(children: &Children, what: &[&str]) -> Result<()> {
     command
         .env("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER", "x86_64-w64-mingw32-gcc")
         .env("CARGO_TARGET_DIR", folder())
-        .args(["build", "--quiet", "--target", TARGET])
-        .args(what);
+        .args(what)
+        .args(["--quiet", "--target", TARGET]);
     children.succeed(&mut command)
 }
 

@@ -99,6 +99,7 @@ fn install(common: &Common, account: Option<OsString>) -> Result<()> {
         program,
         arguments,
         account,
+        delayed: true,
     })?;
     say("The service is in and starts with Windows. Now: sc start regain-agent")
 }

@@ -131,8 +131,8 @@ mod calls {
                 },
                 DACL_SECURITY_INFORMATION, GetSecurityDescriptorDacl, GetTokenInformation,
                 OBJECT_SECURITY_INFORMATION, OWNER_SECURITY_INFORMATION,
-                PROTECTED_DACL_SECURITY_INFORMATION, PSECURITY_DESCRIPTOR, TOKEN_QUERY, TOKEN_USER,
-                TokenUser,
+                PROTECTED_DACL_SECURITY_INFORMATION, PSECURITY_DESCRIPTOR, PSID, TOKEN_QUERY,
+                TOKEN_USER, TokenUser,
             },
             System::Threading::{GetCurrentProcess, OpenProcessToken},
         },
@@ -148,12 +148,30 @@ mod calls {
     /// # Errors
     /// When it belongs to somebody whom [`strangers`] would name, or Windows refuses.
     pub fn make_private(path: &Path, trusted: &[Sid]) -> io::Result<()> {
-        let list = HSTRING::from(private_list(trusted, path.is_dir()));
+        let list = private_list(trusted, path.is_dir());
+        with_descriptor(&list, |descriptor| set_list(path, PSECURITY_DESCRIPTOR(descriptor)))?;
+        match strangers(path, trusted)?.as_slice() {
+            [] => Ok(()),
+            some => Err(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                format!("it belongs to or is open to {}", some.join(", ")),
+            )),
+        }
+    }
+
+    /// Makes a security descriptor of its text form, for as long as `with` takes.
+    ///
+    /// # Errors
+    /// When the text is none; those of `with`.
+    pub(crate) fn with_descriptor<T>(
+        text: &str,
+        with: impl FnOnce(*mut core::ffi::c_void) -> io::Result<T>,
+    ) -> io::Result<T> {
         let mut descriptor = PSECURITY_DESCRIPTOR::default();
         // SAFETY: the text ends with a nul; Windows writes one pointer, which `Local` frees.
         unsafe {
             ConvertStringSecurityDescriptorToSecurityDescriptorW(
-                &list,
+                &HSTRING::from(text),
                 SDDL_REVISION_1,
                 &raw mut descriptor,
                 None,
@@ -161,9 +179,13 @@ mod calls {
         }
         .map_err(failed("making an access list"))?;
         let _freed = Local(descriptor.0);
+        with(descriptor.0)
+    }
+
+    fn set_list(path: &Path, descriptor: PSECURITY_DESCRIPTOR) -> io::Result<()> {
         let (mut present, mut defaulted) = (BOOL::default(), BOOL::default());
         let mut acl: *mut ACL = std::ptr::null_mut();
-        // SAFETY: the descriptor is whole and lives until the end of this function.
+        // SAFETY: the descriptor is whole and lives until its caller returns.
         unsafe {
             GetSecurityDescriptorDacl(
                 descriptor,
@@ -185,14 +207,7 @@ mod calls {
                 None,
             )
         };
-        set.ok().map_err(failed("setting who may read it"))?;
-        match strangers(path, trusted)?.as_slice() {
-            [] => Ok(()),
-            some => Err(io::Error::new(
-                io::ErrorKind::PermissionDenied,
-                format!("it belongs to or is open to {}", some.join(", ")),
-            )),
-        }
+        set.ok().map_err(failed("setting who may read it"))
     }
 
     /// Who beside the system, the administrators, who runs this process, and `also` owns this
@@ -292,10 +307,16 @@ mod calls {
         got.map_err(failed("reading our token"))?;
         // SAFETY: Windows wrote a TOKEN_USER at the start of the buffer, which is aligned.
         let user = unsafe { answer.as_ptr().cast::<TOKEN_USER>().read() };
+        sid_text(user.User.Sid)
+    }
+
+    /// The text form of an identifier that Windows has just written and that still is where it
+    /// was.
+    pub(crate) fn sid_text(sid: PSID) -> io::Result<Sid> {
         let mut text = PWSTR::null();
-        // SAFETY: the identifier lies in the buffer; Windows writes one pointer for `take`.
-        unsafe { ConvertSidToStringSidW(user.User.Sid, &raw mut text) }
-            .map_err(failed("reading our identifier"))?;
+        // SAFETY: the identifier is whole; Windows writes one pointer for `take`.
+        unsafe { ConvertSidToStringSidW(sid, &raw mut text) }
+            .map_err(failed("reading an identifier"))?;
         take(text).map(Sid)
     }
 
@@ -311,7 +332,7 @@ mod calls {
     }
 
     /// Memory that Windows gave us to free.
-    struct Local(*mut core::ffi::c_void);
+    pub(crate) struct Local(pub(crate) *mut core::ffi::c_void);
 
     impl Drop for Local {
         fn drop(&mut self) {
@@ -321,6 +342,8 @@ mod calls {
     }
 }
 
+#[cfg(windows)]
+pub(crate) use calls::{Local, sid_text, with_descriptor};
 #[cfg(windows)]
 pub use calls::{foreign_owner, make_private, strangers, this_user};
 

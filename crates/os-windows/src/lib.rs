@@ -6,10 +6,24 @@
 
 pub mod access;
 #[cfg(windows)]
+pub mod account;
+#[cfg(windows)]
+pub mod chip;
+#[cfg(windows)]
+pub mod desktop;
+#[cfg(windows)]
 pub mod event_log;
 pub mod policy;
 #[cfg(windows)]
+pub mod machine;
+#[cfg(windows)]
+pub mod pipe;
+#[cfg(windows)]
+pub mod process;
+#[cfg(windows)]
 pub mod service;
+#[cfg(windows)]
+pub mod token;
 
 /// A call into Windows that failed.
 #[cfg(windows)]

@@ -11,9 +11,10 @@ use std::{
 use windows_service::{
     define_windows_service,
     service::{
-        ServiceAccess, ServiceAction, ServiceActionType, ServiceControl, ServiceControlAccept,
-        ServiceErrorControl, ServiceExitCode, ServiceFailureActions, ServiceFailureResetPeriod,
-        ServiceInfo, ServiceSidType, ServiceStartType, ServiceState, ServiceStatus, ServiceType,
+        PowerEventParam, ServiceAccess, ServiceAction, ServiceActionType, ServiceControl,
+        ServiceControlAccept, ServiceErrorControl, ServiceExitCode, ServiceFailureActions,
+        ServiceFailureResetPeriod, ServiceInfo, ServiceSidType, ServiceStartType, ServiceState,
+        ServiceStatus, ServiceType,
     },
     service_control_handler::{self, ServiceControlHandlerResult, ServiceStatusHandle},
     service_dispatcher,
@@ -36,9 +37,11 @@ pub struct Definition {
     pub program: PathBuf,
     /// What it is started with.
     pub arguments: Vec<OsString>,
-    /// The account: a group managed service account `DOMAIN\name$`, or none for a virtual
-    /// account of its own.
+    /// The account: a group managed service account `DOMAIN\name$`, `LocalSystem`, or none for a
+    /// virtual account of its own.
     pub account: Option<OsString>,
+    /// Started a while after Windows is up; else with it.
+    pub delayed: bool,
 }
 
 /// Puts a service in, or changes the one of this name: it starts with Windows, and again after
@@ -85,7 +88,7 @@ pub fn install(definition: &Definition) -> io::Result<()> {
         .map_err(failed("saying what happens when the service fails"))?;
     let on_errors = service.set_failure_actions_on_non_crash_failures(true);
     where_known(on_errors).map_err(failed("saying what happens when the service fails"))?;
-    let delayed = service.set_delayed_auto_start(true);
+    let delayed = service.set_delayed_auto_start(definition.delayed);
     where_known(delayed).map_err(failed("delaying the start"))?;
     // What its files are opened to (`access::Sid::of_service`).
     let identifier = service.set_config_service_sid_info(ServiceSidType::Unrestricted);
@@ -126,6 +129,18 @@ pub fn uninstall(name: &str) -> io::Result<()> {
     service.delete().map_err(failed("removing the service"))
 }
 
+/// The process that a service runs in now; none when it does not run.
+///
+/// # Errors
+/// When Windows does not tell, or there is no such service.
+pub fn process_of(name: &str) -> io::Result<Option<u32>> {
+    let service = manager(ServiceManagerAccess::CONNECT)?
+        .open_service(name, ServiceAccess::QUERY_STATUS)
+        .map_err(failed("opening the service"))?;
+    let status = service.query_status().map_err(failed("asking for the service"))?;
+    Ok(status.process_id)
+}
+
 fn manager(access: ServiceManagerAccess) -> io::Result<ServiceManager> {
     ServiceManager::local_computer(None::<&str>, access)
         .map_err(failed("opening the list of services (an administrator may)"))
@@ -143,7 +158,18 @@ fn failed(doing: &'static str) -> impl FnOnce(windows_service::Error) -> io::Err
 /// Resolves, once, when Windows asks the service to stop.
 pub type Stop = mpsc::Receiver<()>;
 
-type Body = Box<dyn FnOnce(Stop) -> bool + Send>;
+/// What Windows tells a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// To stop; Windows may be going down.
+    Stop,
+    /// A session was locked, unlocked, connected, left or signed in to.
+    Session(u32),
+    /// The machine goes to sleep.
+    Sleep,
+}
+
+type Body = Box<dyn FnOnce(mpsc::Receiver<Told>) -> bool + Send>;
 
 /// The one service that this process is. Windows calls a plain function, which takes it here.
 static SERVICE: OnceLock<(&'static str, Mutex<Option<Body>>)> = OnceLock::new();
@@ -154,6 +180,26 @@ static SERVICE: OnceLock<(&'static str, Mutex<Option<Body>>)> = OnceLock::new();
 /// # Errors
 /// When Windows did not start this program as a service.
 pub fn run(name: &'static str, body: impl FnOnce(Stop) -> bool + Send + 'static) -> io::Result<()> {
+    run_told(name, |told| {
+        let (stop, stopped) = mpsc::channel();
+        std::thread::spawn(move || {
+            if told.iter().any(|told| told == Told::Stop) {
+                // Nobody listens any more when it has ended by itself.
+                let _ = stop.send(());
+            }
+        });
+        body(stopped)
+    })
+}
+
+/// As [`run`], for a service that wants to know what becomes of sessions.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_told(
+    name: &'static str,
+    body: impl FnOnce(mpsc::Receiver<Told>) -> bool + Send + 'static,
+) -> io::Result<()> {
     let kept = SERVICE.set((name, Mutex::new(Some(Box::new(body)))));
     kept.map_err(|_| io::Error::other("a process is one service"))?;
     service_dispatcher::start(name, service_main).map_err(failed("being a service"))
@@ -167,27 +213,37 @@ fn serve(_arguments: Vec<OsString>) {
         return;
     };
     let body = body.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let (ask, asked) = mpsc::channel();
-    let handler = move |control| match control {
-        ServiceControl::Stop | ServiceControl::Shutdown => {
-            // Nobody listens any more when it has ended by itself.
-            let _ = ask.send(());
-            ServiceControlHandlerResult::NoError
-        }
-        ServiceControl::Interrogate => ServiceControlHandlerResult::NoError,
-        _ => ServiceControlHandlerResult::NotImplemented,
+    let (tell, told) = mpsc::channel();
+    let handler = move |control| {
+        let told = match control {
+            ServiceControl::Stop | ServiceControl::Shutdown => Told::Stop,
+            ServiceControl::SessionChange(change) => Told::Session(change.notification.session_id),
+            ServiceControl::PowerEvent(PowerEventParam::Suspend) => Told::Sleep,
+            ServiceControl::Interrogate | ServiceControl::PowerEvent(_) => {
+                return ServiceControlHandlerResult::NoError;
+            }
+            _ => return ServiceControlHandlerResult::NotImplemented,
+        };
+        // Nobody listens any more when it has ended by itself.
+        let _ = tell.send(told);
+        ServiceControlHandlerResult::NoError
     };
     let (Some(body), Ok(handle)) = (body, service_control_handler::register(name, handler)) else {
         return;
     };
-    tell(handle, ServiceState::Running, 0);
-    let succeeded = body(asked);
-    tell(handle, ServiceState::Stopped, u32::from(!succeeded));
+    say(handle, ServiceState::Running, 0);
+    let succeeded = body(told);
+    say(handle, ServiceState::Stopped, u32::from(!succeeded));
 }
 
-fn tell(handle: ServiceStatusHandle, state: ServiceState, code: u32) {
+fn say(handle: ServiceStatusHandle, state: ServiceState, code: u32) {
     let accepted = match state {
-        ServiceState::Running => ServiceControlAccept::STOP | ServiceControlAccept::SHUTDOWN,
+        ServiceState::Running => {
+            ServiceControlAccept::STOP
+                | ServiceControlAccept::SHUTDOWN
+                | ServiceControlAccept::SESSION_CHANGE
+                | ServiceControlAccept::POWER_EVENT
+        }
         _ => ServiceControlAccept::empty(),
     };
     let exit_code =

@@ -1,5 +1,5 @@
-//! What crosses a wire: the bodies of the HTTP API, the frames of the agent link, error codes,
-//! ids and sealed passwords. Every text from outside becomes a type here, with its length
+//! What crosses a wire: the bodies of the HTTP API, the frames of the agent link and of the
+//! host's pipes, error codes, ids and sealed passwords. Every text from outside becomes a type here, with its length
 //! limit, before anybody looks at it.
 //!
 //! No decisions: which call is allowed when is `recovery`'s, who may do what is the service's
@@ -10,6 +10,7 @@ pub mod agent;
 pub mod api;
 pub mod bytes;
 pub mod directory;
+pub mod host;
 pub mod id;
 pub mod link_key;
 pub mod phone;

@@ -16,6 +16,7 @@ pub mod run_folder;
 pub mod samba;
 pub mod service;
 pub mod smtp;
+pub mod tile;
 pub mod wait;
 pub mod webdriver;
 pub mod wine;

@@ -139,6 +139,14 @@ pub fn built(program: &str) -> Result<PathBuf> {
     made(&Path::new("x86_64-pc-windows-gnu/debug").join(program), "cargo xtask windows")
 }
 
+/// A program that `cargo xtask windows` built as it is shipped.
+///
+/// # Errors
+/// When it is not there.
+pub fn shipped(program: &str) -> Result<PathBuf> {
+    made(&Path::new("x86_64-pc-windows-gnu/release").join(program), "cargo xtask windows")
+}
+
 /// A file that `cargo xtask windows --for-tests` packed.
 ///
 /// # Errors

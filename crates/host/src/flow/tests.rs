@@ -1,0 +1,383 @@
+//! Flows with moved time.
+#![expect(clippy::wildcard_enum_match_arm, reason = "a test names what it looks for")]
+
+use proptest::prelude::*;
+use protocol::host::{Blob, Exactly, Few, SecretText, app::Part, statement::Wanted};
+use zeroize::Zeroizing;
+
+use super::*;
+use crate::table::{APP, AppKind, TILE_MAY};
+
+fn at(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn words() -> Words {
+    Words::of(&Text::default())
+}
+
+/// What effects are, in words that can be compared.
+fn told(effects: &[Effect]) -> Vec<String> {
+    effects.iter().map(word).collect()
+}
+
+fn word(effect: &Effect) -> String {
+    use tile::Tell;
+    match effect {
+        Effect::Greet { .. } => "greet".into(),
+        Effect::Admit { .. } => "admit".into(),
+        Effect::Tell(Tell::Status(_)) => "status".into(),
+        Effect::Tell(Tell::View(view)) => format!("view {}", view.number),
+        Effect::Tell(Tell::End { outcome, grant, .. }) => format!("end {outcome:?} {grant}"),
+        Effect::Tell(Tell::Grant(grant)) => format!("grant {}", grant.user.as_str()),
+        Effect::Tell(Tell::NoGrant) => "no grant".into(),
+        Effect::Tell(Tell::Refused { .. }) => "refused".into(),
+        Effect::Tell(Tell::Tile(_) | Tell::NotHere(_)) => "tile".into(),
+        Effect::Launch(attempt) => format!("launch {attempt:?}"),
+        Effect::Say(app::Tell::Cancel(cause)) => format!("cancel {cause:?}"),
+        Effect::Say(app::Tell::Answer(answer)) => format!("answer {}", answer.choice),
+        Effect::Say(_) => "say".into(),
+        Effect::Answer(_) => "desk".into(),
+        Effect::Kill => "kill".into(),
+        Effect::EndedBadly => "bad".into(),
+        Effect::EndedWell => "well".into(),
+        Effect::SignedIn(signed_in) => format!("in {signed_in}"),
+        Effect::Over => "over".into(),
+    }
+}
+
+fn hello() -> tile::Ask {
+    tile::Ask::Hello { scenario: tile::Scenario::Logon, session: 1, language: Text::default() }
+}
+
+fn start(form: Form) -> tile::Ask {
+    let (scenario, way) = (tile::Scenario::Logon, Way::CannotSignIn);
+    tile::Ask::Start { who: None, session: 1, scenario, way, form }
+}
+
+fn view(number: u32) -> View {
+    let choices = Few::new(vec![Text::cut("Continue")]).unwrap();
+    View { number, title: Text::cut("t"), text: Text::cut("x"), fields: Few::none(), choices }
+}
+
+fn answer(number: u32) -> tile::Ask {
+    tile::Ask::Answer(tile::Answer { number, choice: 0, typed: Few::none() })
+}
+
+fn ending(outcome: Outcome, user: Option<&str>) -> app::Ask {
+    let sign_in = user.map(|user| Grant {
+        user: Text::cut(user),
+        domain: Text::cut("AD"),
+        password: SecretText::new(Zeroizing::new("geheim".into())).unwrap(),
+    });
+    app::Ask::Outcome(Ending { outcome, words: Text::cut("Done."), sign_in })
+}
+
+/// A flow whose app is drawn at second 2.
+fn running(form: Form, sign_in: SignIn) -> Flow {
+    let mut flow = Flow::of_tile(at(0), words());
+    assert_eq!(told(&flow.on(Event::Tile(hello()), at(0))), ["greet"]);
+    assert_eq!(told(&flow.on(Event::Tile(start(form)), at(0))), ["admit"]);
+    flow.on(Event::Admitted { form, sign_in }, at(0));
+    assert!(flow.on(Event::Launched, at(1)).is_empty());
+    assert!(flow.on(Event::App(app::Ask::Ready), at(2)).is_empty());
+    flow
+}
+
+#[test]
+fn a_recovery_runs_and_its_grant_is_taken_once() {
+    let mut flow = running(Form::Full, SignIn::Anybody);
+    let asks = Wanted::Assertion { nonce: Exactly([0; 32]), run_key: Exactly([0; 32]) };
+    assert_eq!(told(&flow.on(Event::App(app::Ask::Sign(asks)), at(3))), ["desk"]);
+    assert!(flow.on(Event::App(ending(Outcome::Done, Some("anna"))), at(9)).is_empty());
+    let end = flow.on(Event::App(app::Ask::End), at(9));
+    assert_eq!(told(&end), ["kill", "well", "end Done true"]);
+    assert_eq!(told(&flow.on(Event::Tile(tile::Ask::TakeGrant), at(10))), ["grant anna"]);
+    assert_eq!(told(&flow.on(Event::Tile(tile::Ask::TakeGrant), at(10))), ["no grant"]);
+    // The sign-in itself changes the session.
+    assert!(flow.on(Event::Stop(Cause::Session), at(11)).is_empty());
+    let over = flow.on(Event::Tile(tile::Ask::LogonResult { signed_in: true }), at(12));
+    assert_eq!(told(&over), ["in true", "over"]);
+}
+
+#[test]
+fn a_grant_is_gone_after_a_minute_or_with_the_session() {
+    let ended = || {
+        let mut flow = running(Form::Full, SignIn::Anybody);
+        flow.on(Event::App(ending(Outcome::Done, Some("anna"))), at(9));
+        flow.on(Event::App(app::Ask::End), at(9));
+        flow
+    };
+    let mut flow = ended();
+    assert!(flow.on(Event::Time, at(68)).is_empty());
+    assert_eq!(told(&flow.on(Event::Time, at(69))), ["over"]);
+    let mut flow = ended();
+    assert_eq!(told(&flow.on(Event::Stop(Cause::Session), at(10))), ["over"]);
+    let mut flow = ended();
+    assert_eq!(told(&flow.on(Event::TileGone, at(10))), ["over"]);
+}
+
+#[test]
+fn only_the_one_who_may_be_signed_in_gets_a_grant() {
+    let granted = |sign_in: SignIn, outcome, user: &str| {
+        let mut flow = running(Form::Full, sign_in);
+        flow.on(Event::App(ending(outcome, Some(user))), at(9));
+        told(&flow.on(Event::App(app::Ask::End), at(9))).last().unwrap().ends_with("true")
+    };
+    let only = |name: &str| SignIn::Only(Text::cut(name));
+    assert!(!granted(SignIn::Never, Outcome::Done, "anna"));
+    assert!(!granted(SignIn::Anybody, Outcome::NotDone, "anna"));
+    assert!(granted(only("anna"), Outcome::Done, "Anna"));
+    assert!(granted(only(r"ad\anna"), Outcome::Done, "anna"));
+    assert!(!granted(only(r"ad\anna"), Outcome::Done, "ben"));
+    assert!(!granted(only("anna"), Outcome::Done, "ben"));
+}
+
+#[test]
+fn an_app_that_shows_nothing_is_tried_without_the_graphics_processor_and_then_in_the_tile() {
+    let mut flow = Flow::of_tile(at(0), words());
+    flow.on(Event::Tile(hello()), at(0));
+    flow.on(Event::Tile(start(Form::Full)), at(0));
+    let admitted = Event::Admitted { form: Form::Full, sign_in: SignIn::Never };
+    assert_eq!(told(&flow.on(admitted, at(0))), ["status", "launch Full"]);
+    flow.on(Event::Launched, at(1));
+    assert!(flow.on(Event::Time, at(15)).is_empty());
+    assert_eq!(told(&flow.on(Event::Time, at(16))), ["kill", "status", "launch WithoutGpu"]);
+    flow.on(Event::Launched, at(17));
+    // This one falls over at once.
+    let gone = flow.on(Event::AppGone, at(18));
+    assert_eq!(told(&gone), ["bad", "kill", "status", "launch Simple"]);
+    flow.on(Event::Launched, at(19));
+    flow.on(Event::App(app::Ask::Ready), at(20));
+    assert_eq!(told(&flow.on(Event::App(app::Ask::View(view(1))), at(20))), ["view 1"]);
+    assert_eq!(told(&flow.on(Event::Tile(answer(1)), at(21))), ["answer 0"]);
+}
+
+#[test]
+fn when_nothing_can_be_started_the_tile_says_so() {
+    let mut flow = Flow::of_tile(at(0), words());
+    flow.on(Event::Tile(hello()), at(0));
+    flow.on(Event::Tile(start(Form::Full)), at(0));
+    flow.on(Event::Admitted { form: Form::Full, sign_in: SignIn::Never }, at(0));
+    assert_eq!(told(&flow.on(Event::NotLaunched, at(1))), ["status", "launch WithoutGpu"]);
+    assert_eq!(told(&flow.on(Event::NotLaunched, at(2))), ["status", "launch Simple"]);
+    assert_eq!(told(&flow.on(Event::NotLaunched, at(3))), ["end Failed false"]);
+}
+
+#[test]
+fn an_answer_counts_once_and_for_the_view_that_is_shown() {
+    let mut flow = running(Form::Simple, SignIn::Never);
+    assert!(flow.on(Event::Tile(answer(1)), at(3)).is_empty(), "to nothing");
+    flow.on(Event::App(app::Ask::View(view(1))), at(3));
+    flow.on(Event::App(app::Ask::View(view(2))), at(3));
+    assert!(flow.on(Event::Tile(answer(1)), at(4)).is_empty(), "to one that is gone");
+    assert_eq!(told(&flow.on(Event::Tile(answer(2)), at(4))), ["answer 0"]);
+    assert!(flow.on(Event::Tile(answer(2)), at(4)).is_empty(), "twice");
+}
+
+#[test]
+fn whoever_leaves_stays_away_or_takes_too_long_ends_it() {
+    let mut flow = running(Form::Full, SignIn::Anybody);
+    let cancel = flow.on(Event::Tile(tile::Ask::Cancel), at(5));
+    assert_eq!(told(&cancel), ["cancel Person"]);
+    assert!(flow.on(Event::Time, at(6)).is_empty());
+    assert_eq!(told(&flow.on(Event::Time, at(7))), ["kill", "well", "end Cancelled false"]);
+
+    let mut flow = running(Form::Full, SignIn::Never);
+    flow.on(Event::App(app::Ask::Present), at(300));
+    assert!(flow.on(Event::Time, at(629)).is_empty());
+    assert_eq!(told(&flow.on(Event::Time, at(630))), ["cancel Idle"]);
+
+    let mut flow = running(Form::Full, SignIn::Never);
+    for minute in 1..61 {
+        flow.on(Event::App(app::Ask::Present), at(minute * 60));
+    }
+    assert_eq!(told(&flow.on(Event::Time, at(3660))), ["cancel Time"]);
+
+    for cause in [Cause::Session, Cause::Power] {
+        let mut flow = running(Form::Full, SignIn::Never);
+        assert_eq!(told(&flow.on(Event::Stop(cause), at(5))), [format!("cancel {cause:?}")]);
+    }
+    let mut flow = running(Form::Full, SignIn::Never);
+    assert_eq!(told(&flow.on(Event::TileGone, at(5))), ["cancel Tile"]);
+}
+
+#[test]
+fn what_was_done_is_told_although_somebody_cancelled_meanwhile() {
+    let mut flow = running(Form::Full, SignIn::Anybody);
+    flow.on(Event::Tile(tile::Ask::Cancel), at(5));
+    // A view that crossed the cancel is nothing; the outcome is something.
+    assert!(flow.on(Event::App(app::Ask::Present), at(5)).is_empty());
+    assert!(flow.on(Event::App(ending(Outcome::Done, Some("anna"))), at(6)).is_empty());
+    let end = flow.on(Event::App(app::Ask::End), at(6));
+    assert_eq!(told(&end), ["kill", "well", "end Done false"], "but nobody is signed in");
+}
+
+#[test]
+fn an_app_that_breaks_the_rules_is_ended_at_once() {
+    let broken = ["cancel Rules", "bad", "kill", "end Failed false"];
+    let mut flow = running(Form::Full, SignIn::Never);
+    assert_eq!(told(&flow.on(Event::App(app::Ask::Ready), at(3))), broken, "ready twice");
+    let mut flow = running(Form::Full, SignIn::Never);
+    assert_eq!(told(&flow.on(Event::App(app::Ask::View(view(1))), at(3))), broken, "no tile");
+    let mut flow = running(Form::Full, SignIn::Never);
+    assert_eq!(told(&flow.on(Event::App(app::Ask::Facts), at(3))), broken, "no report");
+    let mut flow = running(Form::Full, SignIn::Never);
+    assert_eq!(told(&flow.on(Event::App(app::Ask::End), at(3))), broken, "without an outcome");
+    let mut flow = running(Form::Full, SignIn::Never);
+    flow.on(Event::App(ending(Outcome::Done, None)), at(3));
+    assert_eq!(told(&flow.on(Event::App(ending(Outcome::Done, None)), at(3))), broken, "twice");
+    assert!(flow.on(Event::App(app::Ask::End), at(3)).is_empty(), "it is dead");
+}
+
+#[test]
+fn a_crash_goes_back_to_the_tile() {
+    let mut flow = running(Form::Full, SignIn::Never);
+    assert_eq!(told(&flow.on(Event::AppGone, at(3))), ["bad", "kill", "end Failed false"]);
+}
+
+#[test]
+fn a_tile_that_breaks_the_rules_loses_its_connection_and_the_app() {
+    let mut flow = Flow::of_tile(at(0), words());
+    assert_eq!(told(&flow.on(Event::Tile(start(Form::Full)), at(0))), ["over"]);
+    let mut flow = Flow::of_tile(at(0), words());
+    flow.on(Event::Tile(hello()), at(0));
+    assert_eq!(told(&flow.on(Event::Tile(tile::Ask::TakeGrant), at(0))), ["over"]);
+    let mut flow = running(Form::Full, SignIn::Never);
+    assert_eq!(told(&flow.on(Event::Tile(start(Form::Full)), at(3))), ["kill", "over"]);
+}
+
+#[test]
+fn one_that_left_while_the_app_was_started_leaves_nothing_behind() {
+    let mut flow = Flow::of_tile(at(0), words());
+    flow.on(Event::Tile(hello()), at(0));
+    flow.on(Event::Tile(start(Form::Full)), at(0));
+    flow.on(Event::Admitted { form: Form::Full, sign_in: SignIn::Never }, at(0));
+    flow.on(Event::Tile(tile::Ask::Cancel), at(1));
+    let end = flow.on(Event::Launched, at(2));
+    assert_eq!(told(&end), ["kill", "well", "end Cancelled false"]);
+}
+
+#[test]
+fn a_report_has_no_person() {
+    let (mut flow, first) = Flow::of_report(at(0), words());
+    assert_eq!(word(&first), "launch Report");
+    flow.on(Event::Launched, at(1));
+    flow.on(Event::App(app::Ask::Ready), at(2));
+    assert_eq!(told(&flow.on(Event::App(app::Ask::Facts), at(2))), ["desk"]);
+    flow.on(Event::App(ending(Outcome::Done, Some("anna"))), at(3));
+    assert_eq!(told(&flow.on(Event::App(app::Ask::End), at(3)))[2], "end Done false");
+    let (mut flow, _) = Flow::of_report(at(0), words());
+    flow.on(Event::Launched, at(1));
+    assert_eq!(told(&flow.on(Event::Time, at(16))), ["kill", "end Failed false"]);
+}
+
+#[test]
+fn the_tables_have_one_row_for_each_message() {
+    let kinds: Vec<String> = APP.iter().map(|(kind, ..)| format!("{kind:?}")).collect();
+    let mut once = kinds.clone();
+    once.sort_unstable();
+    once.dedup();
+    assert_eq!((once.len(), kinds.len()), (15, 15));
+    assert_eq!(TILE_MAY.len(), 6);
+    let part = Part { part: 0, of: 1, bytes: Blob::new([]).unwrap() };
+    let put = app::Ask::Put { slot: app::Slot::Resume, part };
+    assert_eq!(AppKind::of(&put), AppKind::Put);
+}
+
+/// Anything that can happen.
+fn anything() -> impl Strategy<Value = u8> {
+    0_u8..26
+}
+
+fn event(number: u8) -> Event {
+    match number {
+        0 => Event::Tile(hello()),
+        1 => Event::Tile(start(Form::Full)),
+        2 => Event::Tile(start(Form::Simple)),
+        3 => Event::Tile(answer(1)),
+        4 => Event::Tile(tile::Ask::Cancel),
+        5 => Event::Tile(tile::Ask::TakeGrant),
+        6 => Event::Tile(tile::Ask::LogonResult { signed_in: true }),
+        7 => Event::TileGone,
+        8 => Event::Admitted { form: Form::Full, sign_in: SignIn::Anybody },
+        9 => Event::Admitted { form: Form::Simple, sign_in: SignIn::Never },
+        10 => Event::NotAdmitted(Text::default()),
+        11 | 12 => Event::Launched,
+        13 => Event::NotLaunched,
+        14 | 15 => Event::App(app::Ask::Ready),
+        16 => Event::App(app::Ask::View(view(1))),
+        17 => Event::App(app::Ask::Present),
+        18 => Event::App(app::Ask::Facts),
+        19 | 20 => Event::App(ending(Outcome::Done, Some("anna"))),
+        21 => Event::App(app::Ask::End),
+        22 => Event::AppGone,
+        23 => Event::Stop(Cause::Session),
+        24 => Event::App(app::Ask::Status(Text::default())),
+        _ => Event::Time,
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_happens_nothing_is_left_running(
+        happens in proptest::collection::vec((anything(), 0_u64..40), 0..60),
+    ) {
+        let mut flow = Flow::of_tile(at(0), words());
+        let (mut now, mut launched, mut runs) = (0, 0_i32, false);
+        let (mut ends, mut grants, mut overs) = (0, 0, 0);
+        for (number, later) in happens {
+            now += later;
+            let event = event(number);
+            let started = matches!(event, Event::Launched);
+            // Only what was launched can be there.
+            if started || matches!(event, Event::NotLaunched) {
+                if launched == 0 {
+                    continue;
+                }
+                launched -= 1;
+            }
+            runs |= started;
+            if matches!(event, Event::App(_) | Event::AppGone) && !runs {
+                continue;
+            }
+            for effect in flow.on(event, at(now)) {
+                match effect {
+                    Effect::Launch(_) => {
+                        prop_assert!(!runs, "two at once");
+                        launched += 1;
+                    }
+                    Effect::Kill => runs = false,
+                    Effect::Tell(tile::Tell::End { .. }) => ends += 1,
+                    Effect::Tell(tile::Tell::Grant(_)) => grants += 1,
+                    Effect::Over => overs += 1,
+                    _ => {}
+                }
+            }
+        }
+        // And then only time passes.
+        for _ in 0..8 {
+            now += 4000;
+            if launched > 0 {
+                launched -= 1;
+                runs = true;
+                for effect in flow.on(Event::Launched, at(now)) {
+                    match effect {
+                        Effect::Launch(_) => launched += 1,
+                        Effect::Kill => runs = false,
+                        _ => {}
+                    }
+                }
+            }
+            for effect in flow.on(Event::Time, at(now)) {
+                match effect {
+                    Effect::Launch(_) => launched += 1,
+                    Effect::Kill => runs = false,
+                    _ => {}
+                }
+            }
+        }
+        prop_assert!(!runs || flow.is_over(), "something runs for ever");
+        prop_assert!(ends <= 1 && grants <= 1 && overs <= 1);
+    }
+}

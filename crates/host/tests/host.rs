@@ -1,0 +1,383 @@
+//! The whole host without Windows: the real flow over the real frames, an app that is a process,
+//! a tile that is played, and time that is moved.
+#![expect(clippy::wildcard_enum_match_arm, reason = "a test names what it looks for")]
+#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use protocol::host::{
+    Few, SecretText, Text,
+    app::Cause,
+    statement::{Check, Found},
+    tile::{Answer, Ask, Form, NotHere, Outcome, Tell},
+};
+use regain_host::{
+    double::{self, AsProcess, Machine, Shared, Tile, Value},
+    parts::{Launch, Launcher, Policy, Running},
+    readiness,
+    serve::Host,
+};
+use zeroize::Zeroizing;
+
+const SESSION: u32 = 3;
+
+/// A PC with a host whose app does what `act` says.
+struct Pc {
+    host: Arc<Host>,
+    shared: Shared,
+    folder: tempfile::TempDir,
+    act: Arc<Mutex<&'static str>>,
+}
+
+impl Pc {
+    fn new(act: &'static str, machine: Machine) -> Self {
+        let shared = Shared::new(machine);
+        let folder = tempfile::tempdir().unwrap();
+        let act = Arc::new(Mutex::new(act));
+        let host = start(&shared, folder.path(), &act);
+        Self { host, shared, folder, act }
+    }
+
+    fn tile(&self) -> Tile {
+        let mut tile = Tile::connect(&self.host, SESSION).unwrap();
+        tile.hello(SESSION, "de-DE").unwrap();
+        tile
+    }
+
+    /// A tile that has begun.
+    fn begin(&self, form: Form) -> Tile {
+        let mut tile = self.tile();
+        assert!(matches!(tile.hear().unwrap(), Some(Tell::Tile(_))));
+        tile.start(SESSION, form).unwrap();
+        assert!(matches!(tile.hear().unwrap(), Some(Tell::Status(_))), "opening");
+        tile
+    }
+
+    /// What is left of runs: nothing, once the tile was told the end.
+    fn is_clean(&self) -> bool {
+        let is_empty =
+            |name: &str| std::fs::read_dir(self.folder.path().join(name)).unwrap().next().is_none();
+        let last =
+            self.shared.with(|pc| pc.account_log.iter().rev().take(2).copied().collect::<Vec<_>>());
+        is_empty("runs") && is_empty("open") && last == ["forgotten", "disabled"]
+    }
+
+    /// Lets time pass for everybody.
+    fn later(&self, seconds: u64) {
+        self.shared.with(|pc| pc.now += Duration::from_secs(seconds));
+        self.host.look_at_the_time();
+    }
+}
+
+fn app() -> PathBuf {
+    let me = std::env::current_exe().unwrap();
+    let built = me.ancestors().nth(2).unwrap().join("examples/app_double");
+    assert!(built.is_file(), "{} is built with the tests", built.display());
+    built
+}
+
+fn start(shared: &Shared, folder: &Path, act: &Arc<Mutex<&'static str>>) -> Arc<Host> {
+    let act = Arc::clone(act);
+    let command = move || {
+        let mut command = Command::new(app());
+        command.arg(*act.lock().unwrap());
+        command
+    };
+    double::host(shared, folder, Box::new(AsProcess(command)), 7).unwrap()
+}
+
+fn end(tile: &mut Tile) -> (Outcome, String) {
+    loop {
+        match tile.hear().unwrap().unwrap() {
+            Tell::End { outcome, words, .. } => return (outcome, words.as_str().to_owned()),
+            Tell::Status(_) => {}
+            _ => panic!("neither status nor end"),
+        }
+    }
+}
+
+fn not_here(pc: &Pc) -> Option<NotHere> {
+    match pc.tile().hear().unwrap() {
+        Some(Tell::NotHere(reason)) => Some(reason),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_recovery_runs_from_the_tile_to_its_end_and_leaves_nothing_open() {
+    let user = Some(Text::cut("anna@example.org"));
+    let pc = Pc::new("prove", Machine { user, ..Machine::default() });
+    let (outcome, words) = end(&mut pc.begin(Form::Full));
+    assert_eq!(outcome, Outcome::Done);
+    assert_eq!(words, "anna@example.org, kept nothing, without gpu false");
+    assert!(pc.is_clean());
+    let (_, words) = end(&mut pc.begin(Form::Full));
+    assert!(words.contains("kept a token"), "{words}");
+    // What is kept outlives the host as well.
+    let again = start(&pc.shared, pc.folder.path(), &pc.act);
+    let mut tile = Tile::connect(&again, SESSION).unwrap();
+    tile.hello(SESSION, "en").unwrap();
+    tile.hear().unwrap();
+    tile.start(SESSION, Form::Full).unwrap();
+    assert!(end(&mut tile).1.contains("kept a token"));
+}
+
+#[test]
+fn the_simple_form_runs_in_the_tile_by_choice_or_where_there_is_no_webview() {
+    for (form, webview) in [(Form::Simple, true), (Form::Full, false)] {
+        let pc = Pc::new("", Machine { webview, ..Machine::default() });
+        let mut tile = pc.begin(form);
+        let Some(Tell::View(view)) = tile.hear().unwrap() else { panic!("no view") };
+        let typed = || SecretText::new(Zeroizing::new("grün 42".to_owned())).unwrap();
+        let typed = Few::new(vec![typed(), typed()]).unwrap();
+        tile.answer(Answer { number: view.number, choice: 0, typed }).unwrap();
+        assert_eq!(end(&mut tile), (Outcome::Done, "the same: true".to_owned()));
+        assert!(pc.is_clean());
+    }
+}
+
+#[test]
+fn an_app_that_shows_nothing_ends_in_the_simple_form() {
+    let pc = Pc::new("shows-nothing", Machine::default());
+    let mut tile = pc.begin(Form::Full);
+    let host = Arc::clone(&pc.host);
+    let (over, shared) = (Arc::new(AtomicBool::new(false)), pc.shared.clone());
+    let is_over = Arc::clone(&over);
+    // Time passes until the tile has something to draw.
+    let passing = thread::spawn(move || {
+        while !is_over.load(Ordering::Relaxed) {
+            shared.with(|pc| pc.now += Duration::from_secs(1));
+            host.look_at_the_time();
+            thread::yield_now();
+            thread::park_timeout(Duration::from_millis(20));
+        }
+    });
+    let mut tries = 0;
+    let view = loop {
+        match tile.hear().unwrap().unwrap() {
+            Tell::Status(_) => tries += 1,
+            Tell::View(view) => break view,
+            _ => panic!("neither status nor view"),
+        }
+    };
+    over.store(true, Ordering::Relaxed);
+    passing.join().unwrap();
+    assert_eq!((tries, view.title.as_str()), (2, "New password"));
+    tile.say(&Ask::Cancel).unwrap();
+    assert_eq!(end(&mut tile), (Outcome::Cancelled, "Person".to_owned()));
+    assert!(pc.is_clean());
+}
+
+#[test]
+fn sessions_power_and_people_end_a_flow() {
+    type End = fn(&Pc, &mut Tile);
+    let ways: [(End, Outcome); 4] = [
+        (|_, tile| tile.say(&Ask::Cancel).unwrap(), Outcome::Cancelled),
+        (|pc, _| pc.host.stop(Some(SESSION), Cause::Session), Outcome::Cancelled),
+        (|pc, _| pc.host.stop(None, Cause::Power), Outcome::Cancelled),
+        (|pc, _| pc.later(3700), Outcome::Cancelled),
+    ];
+    for (end_it, expected) in ways {
+        let pc = Pc::new("waits", Machine::default());
+        let mut tile = pc.begin(Form::Simple);
+        // Whether it is drawn yet makes no difference to these.
+        end_it(&pc, &mut tile);
+        let passing = thread::spawn({
+            let (host, shared) = (Arc::clone(&pc.host), pc.shared.clone());
+            move || {
+                for _ in 0..40 {
+                    thread::park_timeout(Duration::from_millis(25));
+                    shared.with(|pc| pc.now += Duration::from_secs(1));
+                    host.look_at_the_time();
+                }
+            }
+        });
+        assert_eq!(end(&mut tile).0, expected);
+        assert!(pc.is_clean());
+        passing.join().unwrap();
+    }
+}
+
+#[test]
+fn another_session_ends_nothing_here() {
+    let pc = Pc::new("", Machine::default());
+    let mut tile = pc.begin(Form::Simple);
+    assert!(matches!(tile.hear().unwrap(), Some(Tell::View(_))));
+    pc.host.stop(Some(SESSION + 1), Cause::Session);
+    tile.say(&Ask::Cancel).unwrap();
+    assert_eq!(end(&mut tile).1, "Person");
+}
+
+#[test]
+fn garbage_from_the_app_ends_it_and_three_bad_ends_switch_the_tile_off() {
+    let pc = Pc::new("garbage", Machine::default());
+    for _ in 0..3 {
+        assert_eq!(not_here(&pc), None);
+        assert_eq!(end(&mut pc.begin(Form::Simple)).0, Outcome::Failed);
+        assert!(pc.is_clean());
+    }
+    assert_eq!(not_here(&pc), Some(NotHere::Crashes));
+    pc.later(600);
+    assert_eq!(not_here(&pc), None);
+}
+
+#[test]
+fn one_that_falls_over_at_once_is_tried_three_ways() {
+    let pc = Pc::new("falls-over", Machine::default());
+    assert_eq!(end(&mut pc.begin(Form::Full)).0, Outcome::Failed);
+    assert!(pc.is_clean());
+    assert_eq!(not_here(&pc), Some(NotHere::Crashes));
+    let pc = Pc::new("falls-over-later", Machine::default());
+    assert_eq!(end(&mut pc.begin(Form::Full)).0, Outcome::Failed);
+    assert_eq!(not_here(&pc), None, "once is not three times");
+}
+
+#[test]
+fn the_tile_is_away_where_it_must_be() {
+    let off = Policy { tile: false, ..Policy::default() };
+    let away = |machine: Machine| not_here(&Pc::new("", machine));
+    assert_eq!(away(Machine { policy: off, ..Machine::default() }), Some(NotHere::Policy));
+    assert_eq!(away(Machine { in_setup: true, ..Machine::default() }), Some(NotHere::Setup));
+    assert_eq!(away(Machine { remote: true, ..Machine::default() }), Some(NotHere::Remote));
+    assert_eq!(away(Machine { account: false, ..Machine::default() }), Some(NotHere::Account));
+    let policy = Policy { remote_sessions: true, ..Policy::default() };
+    assert_eq!(away(Machine { remote: true, policy, ..Machine::default() }), None);
+    // A tile that speaks for another session than its own.
+    let pc = Pc::new("", Machine::default());
+    let mut tile = Tile::connect(&pc.host, SESSION).unwrap();
+    tile.hello(SESSION + 1, "en").unwrap();
+    assert!(matches!(tile.hear().unwrap(), Some(Tell::NotHere(_))));
+}
+
+#[test]
+fn what_changed_between_the_tile_and_the_start_counts_at_the_start() {
+    let pc = Pc::new("prove", Machine::default());
+    let mut tile = pc.tile();
+    tile.hear().unwrap();
+    pc.shared.with(|machine| machine.policy.tile = false);
+    tile.start(SESSION, Form::Full).unwrap();
+    let Some(Tell::Refused { words }) = tile.hear().unwrap() else { panic!("begun") };
+    assert!(words.as_str().contains("abgeschaltet"), "in the tile's language");
+    assert!(!pc.shared.with(|machine| machine.account_log.contains(&"enabled")));
+}
+
+#[test]
+fn one_person_at_a_time_and_a_report_makes_way() {
+    let pc = Pc::new("waits", Machine::default());
+    let mut first = pc.begin(Form::Full);
+    let mut second = pc.tile();
+    second.hear().unwrap();
+    second.start(SESSION, Form::Full).unwrap();
+    assert!(matches!(second.hear().unwrap(), Some(Tell::Refused { .. })));
+    first.say(&Ask::Cancel).unwrap();
+    end(&mut first);
+
+    pc.later(3600);
+    let host = Arc::clone(&pc.host);
+    let report = thread::spawn(move || host.report_if_due());
+    let enabled = || pc.shared.with(|m| m.account_log.iter().filter(|w| **w == "enabled").count());
+    while enabled() < 2 {
+        thread::yield_now();
+    }
+    let mut third = pc.begin(Form::Full);
+    assert!(report.join().unwrap(), "it was tried");
+    third.say(&Ask::Cancel).unwrap();
+    end(&mut third);
+    assert!(pc.is_clean());
+}
+
+#[test]
+fn a_report_enrols_and_brings_what_the_tile_shows() {
+    let fleet_token = Some("fleet-token".to_owned());
+    let pc = Pc::new("", Machine { fleet_token, ..Machine::default() });
+    pc.later(600);
+    assert!(pc.host.report_if_due());
+    assert!(!pc.host.report_if_due(), "once");
+    assert!(pc.is_clean());
+    assert_eq!(pc.shared.with(|machine| machine.fleet_token.clone()), None, "used up");
+    let mut tile = Tile::connect(&pc.host, SESSION).unwrap();
+    tile.hello(SESSION, "en-GB").unwrap();
+    let Some(Tell::Tile(look)) = tile.hear().unwrap() else { panic!("no tile") };
+    assert_eq!(look.label.as_str(), "Brought by the report");
+    assert_eq!(look.help.as_str(), "Call 4711");
+    let picture = pc.folder.path().join("tile").join(look.picture.unwrap().file_name());
+    assert_eq!(std::fs::read(picture).unwrap().len(), protocol::host::tile::Picture::BYTES);
+    // The administrator's own words win.
+    pc.shared.with(|machine| machine.policy.label = Some(Text::cut("Locked out?")));
+    let mut tile = Tile::connect(&pc.host, SESSION).unwrap();
+    tile.hello(SESSION, "en-GB").unwrap();
+    let Some(Tell::Tile(look)) = tile.hear().unwrap() else { panic!("no tile") };
+    assert_eq!(look.label.as_str(), "Locked out?");
+}
+
+#[test]
+fn a_failed_start_leaves_the_account_disabled() {
+    struct Broken;
+    impl Launcher for Broken {
+        fn launch(&self, launch: Launch<'_>) -> io::Result<Running> {
+            assert!(launch.password.len() >= 40 && launch.folder.is_dir());
+            Err(io::Error::other("no session"))
+        }
+    }
+    let shared = Shared::new(Machine::default());
+    let folder = tempfile::tempdir().unwrap();
+    let host = double::host(&shared, folder.path(), Box::new(Broken), 7).unwrap();
+    let mut tile = Tile::connect(&host, SESSION).unwrap();
+    tile.hello(SESSION, "en").unwrap();
+    tile.hear().unwrap();
+    tile.start(SESSION, Form::Full).unwrap();
+    assert_eq!(end(&mut tile).0, Outcome::Failed);
+    let log = shared.with(|machine| machine.account_log.clone());
+    let one = ["enabled", "disabled", "forgotten"];
+    assert_eq!(log, [&["disabled"][..], &one, &one, &one].concat());
+}
+
+#[test]
+fn every_breaker_that_is_planted_is_found() {
+    const SYSTEM: &str = r"SOFTWARE\Microsoft\Windows\CurrentVersion\Policies\System";
+    const PROVIDER: &str = r"SOFTWARE\Microsoft\Windows\CurrentVersion\Authentication\Credential Providers\{9A7C1E52-6B0D-4F38-8E21-5D3B7A40C6F1}";
+    const SERVER: &str =
+        r"SOFTWARE\Classes\CLSID\{9A7C1E52-6B0D-4F38-8E21-5D3B7A40C6F1}\InprocServer32";
+    let pc = Pc::new("", Machine::default());
+    let set = |key: &str, name: &str, value: Value| {
+        pc.shared.with(|pc| pc.registry.insert((key.into(), name.into()), value));
+    };
+    let found = |check: Check| {
+        let known = readiness::Known { key: None, clock_went_back: false };
+        let facts = readiness::facts(&pc.host.parts, known);
+        facts.as_slice().iter().find(|fact| fact.check == check).unwrap().found
+    };
+    assert_eq!(found(Check::TileRegistered), Found::Breaks);
+    set(PROVIDER, "", Value::Text("Regain".into()));
+    set(SERVER, "", Value::Text(r"C:\x.dll".into()));
+    assert_eq!(found(Check::TileRegistered), Found::Fine);
+
+    let numbers = [
+        (Check::UserAccountControl, "EnableLUA", 0, Found::Less),
+        (Check::LastUserHidden, "dontdisplaylastusername", 1, Found::Less),
+        (Check::UserSwitchingHidden, "HideFastUserSwitching", 1, Found::Less),
+        (Check::SmartCardRequired, "scforceoption", 1, Found::Breaks),
+    ];
+    for (check, name, bad, as_what) in numbers {
+        assert_eq!(found(check), Found::Fine, "{name}");
+        set(SYSTEM, name, Value::Number(bad));
+        assert_eq!(found(check), as_what, "{name}");
+    }
+    assert_eq!(found(Check::TileExcluded), Found::Fine);
+    let list = "{00000000-0000-0000-0000-000000000000}, {9a7c1e52-6b0d-4f38-8e21-5d3b7a40c6f1}";
+    set(SYSTEM, "ExcludedCredentialProviders", Value::Text(list.into()));
+    assert_eq!(found(Check::TileExcluded), Found::Breaks);
+    pc.shared.with(|pc| (pc.account, pc.webview) = (false, false));
+    assert_eq!(found(Check::AppAccount), Found::Breaks);
+    assert_eq!(found(Check::WebviewRuntime), Found::Less);
+}
