@@ -662,7 +662,6 @@ async fn a_password_is_changed_with_the_old_one() -> Result<()> {
 /// A wrong old password is a wrong password: it counts towards the lock, and the status says how
 /// many are left.
 #[tokio::test]
-#[expect(clippy::disallowed_methods, reason = "the domain's clock is this machine's")]
 async fn a_wrong_old_password_counts_as_at_the_sign_in_screen() -> Result<()> {
     let samba = Samba::start()?;
     samba.add(&ANNA)?;
