@@ -269,9 +269,20 @@ mod tests {
                  VALUES (x'0c', {tenant}, {directory}, 100);
              INSERT INTO account (id, tenant, directory, external_id, display_name, email,
                      email_version, enabled, protected)
-                 VALUES ({}, {tenant}, {directory}, 'e', 'Anna', 'anna@x', 3, 1, 0);",
+                 VALUES ({}, {tenant}, {directory}, 'e', 'Anna', 'anna@x', 3, 1, 0);
+             INSERT INTO recovery (id, tenant, case_code, begin_key, name_key, user_id, lane,
+                     reason, language, step, revision, stage, state, created_at)
+                 VALUES ({recovery}, {tenant}, 'K7M4PX', x'0e', x'0f', 'anna', 'stranger',
+                     'cant-sign-in', 'en', 1, 1, 'working', '{{}}', 1);
+             INSERT INTO operation (id, tenant, recovery, directory, account, external_id, act,
+                     state, fence, created_at, expires_at)
+                 VALUES ({}, {tenant}, {recovery}, {directory}, {}, 'e', 'unlock', 'sent', '{{}}',
+                     1, 2);",
             id(3),
             id(4),
+            id(6),
+            id(4),
+            recovery = id(5),
         );
         connection.execute(sqlx::AssertSqlSafe(rows)).await.unwrap();
         connection.close().await.unwrap();
@@ -289,10 +300,14 @@ mod tests {
             Box::pin(async move {
                 let used = tx.use_enrolment_code(&[0x0c], recovery::Timestamp(9)).await?;
                 let alerts = (tx.alert_settings(tenant).await?, tx.alerts(directory).await?);
-                Ok::<_, StoreError>((tx.agents(directory).await?, used, alerts))
+                let open = tx.open_operations(directory).await?;
+                Ok::<_, StoreError>((tx.agents(directory).await?, used, alerts, open))
             })
         });
-        let (agents, used, (settings, alerts)) = read.await.unwrap();
+        let (agents, used, (settings, alerts), open) = read.await.unwrap();
+        let [operation] = open.as_slice() else { panic!("{open:?}") };
+        assert_eq!(operation.id, uuid::Uuid::from_bytes([6; 16]), "what was under way still is");
+        assert_eq!(operation.act, recovery::Act::Unlock);
         let [agent] = agents.as_slice() else { panic!("{agents:?}") };
         assert!(agent.approved && !agent.revoked, "it was let in without an approval");
         assert_eq!(agent.directory_key, [0x0d], "which is why its directory's key counts");
