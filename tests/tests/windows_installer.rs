@@ -53,6 +53,15 @@ impl Pc {
         self.wine.path(&format!(r"C:\Program Files\Regain\{version}")).unwrap()
     }
 
+    fn host_state(&self) -> Option<u32> {
+        self.wine.service_state("regain-host").unwrap()
+    }
+
+    /// It runs (4) where the package holds it.
+    fn wants_host(&self, version: &str) -> Option<u32> {
+        self.folder(version).join("regain-host.exe").is_file().then_some(4)
+    }
+
     fn setting(&self, name: &str) -> Option<String> {
         let registry = self.registry();
         registry.get(r"Software\Regain\Regain")?.iter().find_map(|line| {
@@ -148,6 +157,7 @@ fn installed_upgraded_repaired_and_gone_without_a_trace() {
     let app = r"C:\Program Files\Regain\0.1.0\regain.exe";
     let said = pc.wine.run(pc.wine.command(app).arg("--version"), "").unwrap();
     assert_eq!(said.trim(), format!("regain {VERSION}"));
+    assert_eq!(pc.host_state(), pc.wants_host(VERSION));
 
     // The next version takes over what this one was told, and its folder goes.
     assert_eq!(pc.msiexec(&["/i", r"C:\0.1.1.msi"]), 0);
@@ -156,6 +166,7 @@ fn installed_upgraded_repaired_and_gone_without_a_trace() {
     assert_eq!(pc.setting("Service").as_deref(), Some(SERVICE));
     assert_eq!(pc.setting("Tenant").as_deref(), Some(TENANT));
     assert_eq!(pc.setting("FleetToken"), None, "it was for enrolment");
+    assert_eq!(pc.host_state(), pc.wants_host(NEXT));
 
     // An older one is refused, and changes nothing.
     let upgraded = pc.snapshot();

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Whose programs the installer holds.
-const SHIPPED: [&str; 3] = ["regain", "regain-host", "regain-credential-provider"];
+const SHIPPED: [&str; 3] = ["regain", "regain-host", "credential-provider"];
 
 pub(crate) fn write(children: &Children, to: &Path) -> Result<()> {
     let metadata = licences::metadata(children, Some(TARGET))?;

@@ -22,7 +22,7 @@ const NEEDED: [&str; 2] = ["regain.exe", "WebView2Loader.dll"];
 const MICROSOFTS: &str = "WebView2Loader.dll";
 
 /// Written into the finished database.
-const BEYOND_WIXL: [&str; 9] = [
+const BEYOND_WIXL: [&str; 10] = [
     // Searched before the conditions are looked at: Windows Installer itself calls every Windows
     // since 8.1 by the same number.
     r"INSERT INTO `RegLocator` (`Signature_`, `Root`, `Key`, `Name`, `Type`) VALUES ('WindowsBuild', 2, 'SOFTWARE\Microsoft\Windows NT\CurrentVersion', 'CurrentBuildNumber', 18)",
@@ -34,6 +34,8 @@ const BEYOND_WIXL: [&str; 9] = [
     "UPDATE `Component` SET `Condition` = 'SERVICE_URL OR REMOVE' WHERE `Component` = 'ServiceUrl'",
     "UPDATE `Component` SET `Condition` = 'TENANT_ID OR REMOVE' WHERE `Component` = 'TenantId'",
     "UPDATE `Component` SET `Condition` = 'FLEET_TOKEN OR REMOVE' WHERE `Component` = 'FleetToken'",
+    // Run by a rollback (256), deferred (1024), as the system (2048), whatever it returns (64).
+    "UPDATE `CustomAction` SET `Type` = 3410 WHERE `Action` = 'UndoHost'",
 ];
 /// What may pass from the person who installs to the installing service.
 const SECURE: &str = "UPDATE `Property` SET `Value` = 'WIX_DOWNGRADE_DETECTED;WIX_UPGRADE_DETECTED;\
