@@ -26,9 +26,16 @@ pub(crate) const TARGET: &str = "x86_64-pc-windows-gnu";
 const RUSTC: &str = "/usr/bin/rustc";
 /// What tests run, and what people get. Each is built alone, so that none is linked with what
 /// another one asks of a crate that both use.
-const TESTED: [&[&str]; 2] = [&["--package", "regain-agent"], &["--package", "regain"]];
-const RELEASED: [&[&str]; 2] =
-    [&["--release", "--package", "regain-agent"], &["--profile", "app", "--package", "regain"]];
+const TESTED: [&[&str]; 3] = [
+    &["--package", "regain-agent"],
+    &["--package", "regain-host", "--bins", "--examples"],
+    &["--package", "regain"],
+];
+const RELEASED: [&[&str]; 3] = [
+    &["--release", "--package", "regain-agent"],
+    &["--release", "--package", "regain-host"],
+    &["--profile", "app", "--package", "regain"],
+];
 /// What the installer holds, and the profiles that it is tested and released in.
 const INSTALLED: [(&str, &str, &str); 4] = [
     ("regain.exe", "debug", "app"),
