@@ -18,4 +18,6 @@ pub mod readiness;
 pub mod report;
 pub mod serve;
 pub mod table;
+#[cfg(windows)]
+pub mod windows;
 pub mod words;

@@ -13,11 +13,11 @@ pub mod chip;
 pub mod desktop;
 #[cfg(windows)]
 pub mod event_log;
-pub mod policy;
 #[cfg(windows)]
 pub mod machine;
 #[cfg(windows)]
 pub mod pipe;
+pub mod policy;
 #[cfg(windows)]
 pub mod process;
 #[cfg(windows)]

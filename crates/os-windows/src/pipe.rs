@@ -72,6 +72,14 @@ impl Event {
         let _ = unsafe { SetEvent(handle_of(&self.0)) };
     }
 
+    /// Waits for it: whether it happened within this time.
+    pub fn wait(&self, within: Duration) -> bool {
+        // SAFETY: the handle is open.
+        let waited =
+            unsafe { WaitForMultipleObjects(&[handle_of(&self.0)], false, millis(within)) };
+        waited == WAIT_OBJECT_0
+    }
+
     fn reset(&self) {
         // SAFETY: as above.
         let _ = unsafe { ResetEvent(handle_of(&self.0)) };
@@ -121,7 +129,7 @@ impl Server {
             Ok(_) => {}
             // Somebody was faster than this call.
             Err(error) if is(&error, ERROR_PIPE_CONNECTED.to_hresult()) => {}
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => return Ok(None),
             Err(error) => return Err(error),
         }
         // Before this peer is served, so that the name is never free in between.
@@ -213,6 +221,7 @@ pub struct Client {
 #[derive(Debug)]
 pub struct Pipe {
     handle: OwnedHandle,
+    closing: Event,
     reading: Mutex<Event>,
     writing: Mutex<Event>,
 }
@@ -220,7 +229,7 @@ pub struct Pipe {
 impl Pipe {
     fn new(handle: OwnedHandle) -> io::Result<Self> {
         let event = || Event::new().map(Mutex::new);
-        Ok(Self { handle, reading: event()?, writing: event()? })
+        Ok(Self { handle, closing: Event::new()?, reading: event()?, writing: event()? })
     }
 
     /// Who opened it, at the server's end.
@@ -284,6 +293,12 @@ impl Pipe {
         Ok(())
     }
 
+    /// Ends every wait at this end, now and later. The peer may still read what was written, once
+    /// nobody holds this end any more.
+    pub fn close(&self) {
+        self.closing.set();
+    }
+
     /// This pipe for readers and writers that know no time: each step takes at most this long.
     pub fn within(&self, within: Option<Duration>) -> Timed<'_> {
         Timed { pipe: self, within }
@@ -307,9 +322,11 @@ impl Pipe {
             Err(error) if error.code() == ERROR_IO_PENDING.to_hresult() => {}
             Err(error) => return Err(raw(&error)),
         }
-        let waited: Vec<HANDLE> =
-            std::iter::once(done).chain(stop.map(|stop| handle_of(&stop.0))).collect();
-        // SAFETY: both handles are open.
+        let waited: Vec<HANDLE> = [done, handle_of(&self.closing.0)]
+            .into_iter()
+            .chain(stop.map(|stop| handle_of(&stop.0)))
+            .collect();
+        // SAFETY: all handles are open.
         let which =
             unsafe { WaitForMultipleObjects(&waited, false, within.map_or(INFINITE, millis)) };
         let handle = handle_of(&self.handle);
@@ -325,8 +342,9 @@ impl Pipe {
         match over {
             Ok(()) => usize::try_from(moved).map_err(io::Error::other),
             Err(error) if error.code() == ERROR_OPERATION_ABORTED.to_hresult() => {
-                Err(if which.0 == WAIT_OBJECT_0.0 + 1 {
-                    io::Error::new(io::ErrorKind::Interrupted, "asked to stop")
+                let told = (1..=2).any(|at| which.0 == WAIT_OBJECT_0.0 + at);
+                Err(if told {
+                    io::Error::new(io::ErrorKind::ConnectionAborted, "closed at this end")
                 } else {
                     io::Error::new(io::ErrorKind::TimedOut, "the peer is too slow")
                 })

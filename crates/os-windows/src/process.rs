@@ -104,23 +104,28 @@ pub struct Start<'a> {
     pub folder: &'a Path,
 }
 
-/// A process that was started, with the other ends of its standard input and output.
+/// A process that was started.
 #[derive(Debug)]
 pub struct Started {
     process: OwnedHandle,
     /// Its number.
     pub id: u32,
+}
+
+/// The other ends of a process's standard input and output.
+#[derive(Debug)]
+pub struct Pipes {
     /// What it says.
     pub output: PipeReader,
     /// What it is told.
     pub input: PipeWriter,
 }
 
-/// Starts a program in this job. It runs only once it is in there.
+/// Starts a program in this job, with two pipes and nothing else inherited.
 ///
 /// # Errors
 /// When Windows refuses; nothing runs then.
-pub fn start(start: &Start<'_>, job: &Job) -> io::Result<Started> {
+pub fn start_with_pipes(start: &Start<'_>, job: &Job) -> io::Result<(Started, Pipes)> {
     let (their_input, input) = io::pipe()?;
     let (output, their_output) = io::pipe()?;
     let theirs = [HANDLE(their_input.as_raw_handle()), HANDLE(their_output.as_raw_handle())];
@@ -129,15 +134,32 @@ pub fn start(start: &Start<'_>, job: &Job) -> io::Result<Started> {
         unsafe { SetHandleInformation(handle, HANDLE_FLAG_INHERIT.0, HANDLE_FLAG_INHERIT) }
             .map_err(failed("passing a pipe on"))?;
     }
-    let list = HandleList::new(&theirs)?;
+    let started = begin(start, job, Some(&theirs))?;
+    Ok((started, Pipes { output, input }))
+}
+
+/// Starts a program in this job, with nothing inherited: into another session nothing can be.
+///
+/// # Errors
+/// When Windows refuses; nothing runs then.
+pub fn start_bare(start: &Start<'_>, job: &Job) -> io::Result<Started> {
+    begin(start, job, None)
+}
+
+/// It runs only once it is in its job.
+fn begin(start: &Start<'_>, job: &Job, inherited: Option<&[HANDLE; 2]>) -> io::Result<Started> {
+    let list = inherited.map(|handles| HandleList::new(handles)).transpose()?;
     let mut desktop: Vec<u16> =
         start.desktop.unwrap_or_default().encode_utf16().chain([0]).collect();
-    let mut startup = STARTUPINFOEXW { lpAttributeList: list.list, ..Default::default() };
+    let mut startup = STARTUPINFOEXW::default();
     startup.StartupInfo.cb = u32::try_from(size_of::<STARTUPINFOEXW>()).unwrap_or_default();
     startup.StartupInfo.lpDesktop = PWSTR(desktop.as_mut_ptr());
-    startup.StartupInfo.dwFlags = STARTF_USESTDHANDLES;
-    startup.StartupInfo.hStdInput = theirs[0];
-    startup.StartupInfo.hStdOutput = theirs[1];
+    if let (Some(list), Some([input, output])) = (&list, inherited) {
+        startup.lpAttributeList = list.list;
+        startup.StartupInfo.dwFlags = STARTF_USESTDHANDLES;
+        startup.StartupInfo.hStdInput = *input;
+        startup.StartupInfo.hStdOutput = *output;
+    }
     let mut line = command_line(start);
     let environment = environment_block(start.environment);
     let mut made = PROCESS_INFORMATION::default();
@@ -152,7 +174,7 @@ pub fn start(start: &Start<'_>, job: &Job) -> io::Result<Started> {
             Some(PWSTR(line.as_mut_ptr())),
             None,
             None,
-            true,
+            inherited.is_some(),
             CREATE_SUSPENDED
                 | CREATE_UNICODE_ENVIRONMENT
                 | EXTENDED_STARTUPINFO_PRESENT
@@ -163,12 +185,12 @@ pub fn start(start: &Start<'_>, job: &Job) -> io::Result<Started> {
             &raw mut made,
         )
     }
-    .map_err(failed("starting the app"))?;
+    .map_err(failed("starting a program"))?;
     // SAFETY: just given to us.
     let process = unsafe { OwnedHandle::from_raw_handle(made.hProcess.0) };
     // SAFETY: as above.
     let thread = unsafe { OwnedHandle::from_raw_handle(made.hThread.0) };
-    let started = Started { process, id: made.dwProcessId, output, input };
+    let started = Started { process, id: made.dwProcessId };
     let run = started.enter(job).and_then(|()| {
         // SAFETY: the handle is open.
         match unsafe { ResumeThread(HANDLE(thread.as_raw_handle())) } {

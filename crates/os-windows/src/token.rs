@@ -16,8 +16,9 @@ use windows::{
             TOKEN_USER, TokenGroups, TokenPrimary, TokenSessionId, TokenUser,
         },
         System::Threading::{GetCurrentProcess, OpenProcessToken},
+        UI::Shell::{LoadUserProfileW, PROFILEINFOW, UnloadUserProfile},
     },
-    core::{HSTRING, PCWSTR},
+    core::{HSTRING, PCWSTR, PWSTR},
 };
 use zeroize::Zeroizing;
 
@@ -26,6 +27,8 @@ use crate::{
     failed,
 };
 
+/// A profile that cannot be loaded shows nobody a message (profinfo.h).
+const NO_MESSAGES: u32 = 1;
 /// Says of a group that it is one sign-in (winnt.h).
 const SE_GROUP_LOGON_ID: u32 = 0xC000_0000;
 
@@ -177,8 +180,41 @@ impl Token {
         Ok(answer)
     }
 
+    /// Loads the account's part of the registry, for as long as the value lives.
+    ///
+    /// # Errors
+    /// When Windows refuses: only the system may.
+    pub fn load_profile(&self, account: &str) -> io::Result<Profile<'_>> {
+        let mut name: Vec<u16> = account.encode_utf16().chain([0]).collect();
+        let mut profile = PROFILEINFOW {
+            dwSize: u32::try_from(size_of::<PROFILEINFOW>()).unwrap_or_default(),
+            dwFlags: NO_MESSAGES,
+            lpUserName: PWSTR(name.as_mut_ptr()),
+            ..Default::default()
+        };
+        // SAFETY: the structure and its name live until the call returns; Windows writes one
+        // handle, which is given back by the drop.
+        unsafe { LoadUserProfileW(self.handle(), &raw mut profile) }
+            .map_err(failed("loading the profile of the app's account"))?;
+        Ok(Profile { token: self, key: profile.hProfile })
+    }
+
     pub(crate) fn handle(&self) -> HANDLE {
         HANDLE(self.0.as_raw_handle())
+    }
+}
+
+/// A loaded profile.
+#[derive(Debug)]
+pub struct Profile<'a> {
+    token: &'a Token,
+    key: HANDLE,
+}
+
+impl Drop for Profile<'_> {
+    fn drop(&mut self) {
+        // SAFETY: both are from the load. A failure leaves nothing to do.
+        let _ = unsafe { UnloadUserProfile(self.token.handle(), self.key) };
     }
 }
 

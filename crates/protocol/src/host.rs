@@ -128,12 +128,15 @@ fn strict<M: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<M, FrameError
 /// What the pipe says; [`io::ErrorKind::InvalidData`] around a [`FrameError`].
 pub fn read_from<M: Message>(pipe: &mut (impl Read + ?Sized)) -> io::Result<Option<M>> {
     let mut length = [0; 2];
-    match pipe.read(&mut length[..1]) {
-        Ok(0) => return Ok(None),
-        Ok(_) => pipe.read_exact(&mut length[1..])?,
-        Err(error) if error.kind() == io::ErrorKind::Interrupted => return read_from(pipe),
-        Err(error) => return Err(error),
+    loop {
+        match pipe.read(&mut length[..1]) {
+            Ok(0) => return Ok(None),
+            Ok(_) => break,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
     }
+    pipe.read_exact(&mut length[1..])?;
     let mut rest = Zeroizing::new(vec![0; length_of_rest(length).map_err(invalid)?]);
     pipe.read_exact(&mut rest)?;
     decode(&rest).map(Some).map_err(invalid)

@@ -1,0 +1,28 @@
+//! The host on Windows: what stands behind the traits of `parts`, and the service around it.
+
+mod launcher;
+mod machine;
+mod service;
+mod tile_pipe;
+
+pub use launcher::helper;
+pub use service::{check, install, run, uninstall};
+
+use std::path::PathBuf;
+
+use protocol::host::tile;
+
+/// The service's name.
+pub const SERVICE: &str = "regain-host";
+
+/// The account that the app runs under.
+const ACCOUNT: &str = "RegainApp";
+
+/// The app, beside this program.
+const APP: &str = "regain.exe";
+
+/// The folder that only the system and administrators may enter.
+fn folder() -> PathBuf {
+    let data = std::env::var_os("ProgramData").unwrap_or_else(|| r"C:\ProgramData".into());
+    PathBuf::from(data).join(tile::FOLDER)
+}

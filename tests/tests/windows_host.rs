@@ -1,0 +1,178 @@
+//! The host as a service of Windows (Wine plays it): put in, started, asked by a sign-in screen
+//! that is played, by others that must not ask, stopped, and gone without a trace.
+
+use std::path::Path;
+
+use anyhow::Result;
+use tests::lab::{
+    wait::{self, PATIENCE},
+    wine::{Wine, built},
+};
+
+const HOST: &str = r"C:\Program Files\Regain\regain-host.exe";
+const SCREEN: &str = r"C:\Program Files\Screen\LogonUI.exe";
+const STRANGER: &str = r"C:\Program Files\Stranger\LogonUI.exe";
+const FOLDER: &str = r"C:\ProgramData\Regain Host";
+const RUNNING: u32 = 4;
+const STOPPED: u32 = 1;
+const POLICIES: &str = r"HKLM\Software\Microsoft\Windows\CurrentVersion\Policies\System";
+const PROVIDERS: &str =
+    r"HKLM\Software\Microsoft\Windows\CurrentVersion\Authentication\Credential Providers";
+const CLASS: &str = "{9A7C1E52-6B0D-4F38-8E21-5D3B7A40C6F1}";
+
+/// A machine with the host's programs on it.
+fn machine() -> Result<Wine> {
+    let wine = Wine::start()?;
+    let put = |program: &str, place: &str| {
+        wine.write(place, std::fs::read(built(program)?)?)
+    };
+    put("regain-host.exe", HOST)?;
+    put("examples/tile_double.exe", SCREEN)?;
+    put("examples/tile_double.exe", STRANGER)?;
+    Ok(wine)
+}
+
+fn install(wine: &Wine) -> Result<()> {
+    let install = ["service", "install", "--sign-in-screen", SCREEN];
+    wine.run(wine.command(HOST).args(install), "").map(drop)
+}
+
+fn start(wine: &Wine) -> Result<()> {
+    wine.run(wine.command("sc").args(["start", "regain-host"]), "")?;
+    wait::until("the host's pipe", PATIENCE, || {
+        Ok((!play(wine, SCREEN, "hello")?.contains("NotFound")).then_some(()))
+    })
+}
+
+fn play(wine: &Wine, screen: &str, act: &str) -> Result<String> {
+    wine.run(wine.command(screen).arg(act), "").map(|said| said.trim().to_owned())
+}
+
+fn log(wine: &Wine) -> String {
+    let folder = wine.path(FOLDER).unwrap().join("log");
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    files.filter_map(|file| std::fs::read_to_string(file.path()).ok()).collect()
+}
+
+fn is_there(wine: &Wine, windows: &str) -> bool {
+    wine.path(windows).is_ok_and(|path| Path::new(&path).exists())
+}
+
+#[test]
+fn the_host_is_asked_by_the_sign_in_screen_alone_and_goes_without_a_trace() {
+    let wine = machine().unwrap();
+    install(&wine).unwrap();
+    start(&wine).unwrap();
+    assert_eq!(wine.service_state("regain-host").unwrap(), Some(RUNNING));
+    assert!(is_there(&wine, r"C:\ProgramData\Regain Host\device-key"), "{}", log(&wine));
+
+    // Wine keeps no accounts from one process to the next, so there is a tile only while the
+    // service that made its own still runs.
+    let greeted = play(&wine, SCREEN, "hello").unwrap();
+    assert!(
+        greeted == "tile Kein Zugang zu Ihrem Konto?" || greeted == "not here Account",
+        "{greeted}\n{}",
+        log(&wine)
+    );
+    for act in ["garbage", "oversize", "another-version", "out-of-turn", "silent"] {
+        let said = play(&wine, SCREEN, act).unwrap();
+        assert!(said == "closed" || said == "error BrokenPipe", "{act}: {said}");
+        assert_eq!(play(&wine, SCREEN, "hello").unwrap(), greeted, "after {act}");
+    }
+    assert_eq!(play(&wine, SCREEN, "another-session").unwrap(), "not here Policy");
+    let turned_away = play(&wine, STRANGER, "hello").unwrap();
+    assert!(turned_away == "closed" || turned_away == "error BrokenPipe", "{turned_away}");
+    assert!(log(&wine).contains("is not the sign-in screen"), "{}", log(&wine));
+
+    // Wine changes no accounts: the start fails, in words, and nothing is left open.
+    let begun = play(&wine, SCREEN, "start").unwrap();
+    let failed = begun.ends_with("end Failed") || begun.contains("refused");
+    assert!(failed, "{begun}\n{}", log(&wine));
+    let open = wine.path(FOLDER).unwrap().join("runs");
+    assert_eq!(std::fs::read_dir(open).unwrap().count(), 0);
+
+    wine.run(wine.command("sc").args(["stop", "regain-host"]), "").unwrap();
+    wait::until("the end", PATIENCE, || {
+        Ok((wine.service_state("regain-host")? == Some(STOPPED)).then_some(()))
+    })
+    .unwrap();
+    wine.run(wine.command(HOST).args(["service", "uninstall"]), "").unwrap();
+    assert_eq!(wine.service_state("regain-host").unwrap(), None);
+    assert!(!is_there(&wine, FOLDER));
+}
+
+#[test]
+fn a_name_that_somebody_else_has_is_waited_for() {
+    let wine = machine().unwrap();
+    install(&wine).unwrap();
+    let mut squatter = wine.command(STRANGER);
+    let mut squatter = squatter.arg("squat").stdout(std::process::Stdio::null()).spawn().unwrap();
+    wait::until("the stranger's pipe", PATIENCE, || {
+        Ok((!play(&wine, SCREEN, "silent")?.contains("NotFound")).then_some(()))
+    })
+    .unwrap();
+    wine.run(wine.command("sc").args(["start", "regain-host"]), "").unwrap();
+    wait::until("the name", PATIENCE, || {
+        let said = play(&wine, SCREEN, "hello")?;
+        Ok((said.starts_with("tile") || said.starts_with("not here")).then_some(()))
+    })
+    .unwrap();
+    assert!(log(&wine).contains("somebody else has the tile's pipe"), "{}", log(&wine));
+    squatter.wait().unwrap();
+}
+
+#[test]
+fn a_planted_breaker_is_named() {
+    let wine = machine().unwrap();
+    let check = || wine.run(wine.command(HOST).arg("check"), "").unwrap();
+    let set = |key: &str, name: &str, kind: &str, value: &str| {
+        let add = ["add", key, "/v", name, "/t", kind, "/d", value, "/f"];
+        wine.run(wine.command("reg").args(add), "").unwrap();
+    };
+    let before = check();
+    let line = |check: &str, name: &str| {
+        let found = check.lines().find(|line| line.split(' ').next() == Some(name));
+        found.unwrap_or_default().to_owned()
+    };
+    let winlogon = r"HKLM\Software\Microsoft\Windows NT\CurrentVersion\Winlogon";
+    let personal = r"HKLM\Software\Policies\Microsoft\Windows\Personalization";
+    let system = r"HKLM\Software\Policies\Microsoft\Windows\System";
+    let packages = r"HKLM\Software\Policies\Microsoft\Windows\Appx";
+    let cloud = r"HKLM\Software\Policies\Microsoft\AzureADAccount";
+    let seclogon = r"HKLM\System\CurrentControlSet\Services\seclogon";
+    let planted = [
+        ("secondary-logon", seclogon, "Start", "REG_DWORD", "4", "less"),
+        ("user-account-control", POLICIES, "EnableLUA", "REG_DWORD", "0", "less"),
+        ("last-user-hidden", POLICIES, "dontdisplaylastusername", "REG_DWORD", "1", "less"),
+        ("user-switching-hidden", POLICIES, "HideFastUserSwitching", "REG_DWORD", "1", "less"),
+        ("no-lock-screen", personal, "NoLockScreen", "REG_DWORD", "1", "less"),
+        (
+            "lock-screen-notifications",
+            system,
+            "DisableLockScreenAppNotifications",
+            "REG_DWORD",
+            "1",
+            "less",
+        ),
+        ("installs-blocked", packages, "BlockNonAdminUserInstall", "REG_DWORD", "1", "less"),
+        ("custom-shell", winlogon, "Shell", "REG_SZ", "kiosk.exe", "less"),
+        ("smart-card-required", POLICIES, "scforceoption", "REG_DWORD", "1", "breaks"),
+        ("built-in-reset", cloud, "AllowPasswordReset", "REG_DWORD", "1", "less"),
+        ("safe-mode", PROVIDERS, "ProhibitFallbacks", "REG_DWORD", "1", "less"),
+        ("tile-excluded", POLICIES, "ExcludedCredentialProviders", "REG_SZ", CLASS, "breaks"),
+    ];
+    for (name, key, value, kind, bad, found) in planted {
+        assert!(!line(&before, name).contains(found), "{name} is there before: {before}");
+        set(key, value, kind, bad);
+        let after = check();
+        assert!(line(&after, name).starts_with(&format!("{name} {found}")), "{name}: {after}");
+    }
+    assert!(line(&before, "tile-registered").starts_with("tile-registered breaks"), "{before}");
+    assert!(line(&before, "webview-runtime").starts_with("webview-runtime less"), "{before}");
+    assert!(line(&before, "app-account").starts_with("app-account breaks"), "{before}");
+    // A network that opens with the sign-in, as Windows keeps it: in two bytes a letter.
+    let profile = "<singleSignOn><type>preLogon</type></singleSignOn>";
+    let wide: Vec<u8> = profile.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    wine.write(r"C:\ProgramData\Microsoft\dot3svc\Profiles\Interfaces\1\p.xml", wide).unwrap();
+    assert!(line(&check(), "network-before-sign-in").starts_with("network-before-sign-in less"));
+}
