@@ -320,7 +320,7 @@ fn a_link_key_rotated_under_load_loses_nothing_wherever_a_part_ends() {
         template.live(&world, async move {
             let world = in_story;
             until(|| async { is_linked(&world).await.then_some(()) }).await;
-            let [anna, mut ben] = <[_; 2]>::try_from(people).ok().unwrap();
+            let [anna, mut ben, _] = <[_; 3]>::try_from(people).ok().unwrap();
             let in_load = Arc::clone(&world);
             let load = tokio::spawn(async move { ben.reset(&in_load, "Rotated-Under-1").await });
             begun.notified().await;
@@ -391,7 +391,7 @@ fn an_agent_that_was_away_takes_the_newest_link_key_when_it_comes_back() {
     let in_story = Arc::clone(&world);
     template.live(&world, async move {
         let world = in_story;
-        let [_, ben] = <[_; 2]>::try_from(people).ok().unwrap();
+        let [_, ben, _] = <[_; 3]>::try_from(people).ok().unwrap();
         until(|| async { is_linked(&world).await.then_some(()) }).await;
         world.relay.part(true);
         until(|| async { (!is_linked(&world).await).then_some(()) }).await;
