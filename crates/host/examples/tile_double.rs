@@ -38,6 +38,7 @@ mod played {
         }
         let pipe = connect(PIPE, Duration::from_millis(250))?;
         match act {
+            "probe" => Ok("there".to_owned()),
             "hello" => hello(&pipe),
             "another-session" => {
                 say_hello(&pipe, session(&pipe)? + 1)?;
@@ -122,7 +123,7 @@ mod played {
     fn squat() -> io::Result<String> {
         let server = Server::bind(PIPE, &[this_user()?])?;
         let stop = Event::new()?;
-        std::thread::park_timeout(Duration::from_secs(6));
+        std::thread::park_timeout(Duration::from_secs(15));
         stop.set();
         server.accept(&stop)?;
         Ok("had the name".to_owned())

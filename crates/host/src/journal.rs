@@ -52,12 +52,13 @@ impl Journal {
     /// # Errors
     /// What could not be closed.
     pub fn close(&self, opened: &Opened, accounts: &dyn Accounts) -> io::Result<()> {
-        accounts.disable()?;
+        let disabled = accounts.disable();
         accounts.forget();
         match fs::remove_dir_all(&opened.folder) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             Ok(()) | Err(_) => {}
         }
+        disabled?;
         folder::remove(&opened.note)
     }
 

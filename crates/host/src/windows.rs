@@ -8,7 +8,7 @@ mod tile_pipe;
 pub use launcher::helper;
 pub use service::{check, install, run, uninstall};
 
-use std::path::PathBuf;
+use std::{io, path::PathBuf};
 
 use protocol::host::tile;
 
@@ -22,7 +22,6 @@ const ACCOUNT: &str = "RegainApp";
 const APP: &str = "regain.exe";
 
 /// The folder that only the system and administrators may enter.
-fn folder() -> PathBuf {
-    let data = std::env::var_os("ProgramData").unwrap_or_else(|| r"C:\ProgramData".into());
-    PathBuf::from(data).join(tile::FOLDER)
+fn folder() -> io::Result<PathBuf> {
+    os_windows::machine::program_data().map(|data| data.join(tile::FOLDER))
 }

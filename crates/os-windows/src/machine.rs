@@ -1,7 +1,7 @@
 //! What this machine is: its sessions, its domain, its proxy, its registry.
 #![expect(unsafe_code, reason = "sessions and domains are asked for through raw buffers")]
 
-use std::io;
+use std::{io, path::PathBuf};
 
 use windows::{
     Win32::{
@@ -19,10 +19,14 @@ use windows::{
                 WinHttpGetDefaultProxyConfiguration,
             },
         },
-        System::RemoteDesktop::{
-            WTS_INFO_CLASS, WTSClientProtocolType, WTSDomainName, WTSFreeMemory,
-            WTSQuerySessionInformationW, WTSUserName,
+        System::{
+            Com::CoTaskMemFree,
+            RemoteDesktop::{
+                WTS_INFO_CLASS, WTSClientProtocolType, WTSDomainName, WTSFreeMemory,
+                WTSQuerySessionInformationW, WTSUserName,
+            },
         },
+        UI::Shell::{FOLDERID_ProgramData, KF_FLAG_DEFAULT, SHGetKnownFolderPath},
     },
     core::{PCWSTR, PWSTR},
 };
@@ -136,6 +140,21 @@ pub fn language() -> String {
     let length = unsafe { GetSystemDefaultLocaleName(&mut name) };
     let length = usize::try_from(length).unwrap_or_default().saturating_sub(1);
     String::from_utf16_lossy(name.get(..length).unwrap_or_default())
+}
+
+/// The folder for data of programs. Not by the environment: services may see another one there.
+///
+/// # Errors
+/// When Windows does not tell.
+pub fn program_data() -> io::Result<PathBuf> {
+    // SAFETY: the identifier is Windows' own; the path is freed below.
+    let path = unsafe { SHGetKnownFolderPath(&FOLDERID_ProgramData, KF_FLAG_DEFAULT, None) }
+        .map_err(failed("asking for the folder of data"))?;
+    // SAFETY: Windows ended it with a nul, and it is freed only after this.
+    let text = unsafe { path.to_hstring() };
+    // SAFETY: from the call above, and freed once.
+    unsafe { CoTaskMemFree(Some(path.0.cast())) };
+    Ok(PathBuf::from(text.to_os_string()))
 }
 
 /// A number of the machine's registry.

@@ -271,7 +271,7 @@ impl Registry for MachineRegistry {
 
     /// Looks for two words in the profiles that administrators roll out; nothing is taken apart.
     fn network_waits_for_person(&self) -> Option<bool> {
-        let data = PathBuf::from(std::env::var_os("ProgramData")?);
+        let data = machine::program_data().ok()?;
         let folders = ["Microsoft/dot3svc", "Microsoft/Wlansvc/Profiles"];
         let mut profiles = Vec::new();
         for folder in folders {

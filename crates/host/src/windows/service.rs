@@ -63,7 +63,7 @@ pub fn install(screen: Option<&Path>) -> Result<()> {
 
 /// What must be there before anything runs. One that is there is left as it is.
 fn prepare() -> Result<()> {
-    let folder = folder();
+    let folder = folder()?;
     fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
     let trusted = [Sid::system(), Sid::administrators(), this_user()?];
     make_private(&folder, &trusted).with_context(|| folder.display().to_string())?;
@@ -103,7 +103,7 @@ pub fn uninstall() -> Result<()> {
     }
     account::delete(ACCOUNT)?;
     machine::remove(HIDDEN, ACCOUNT);
-    let folder = folder();
+    let folder = folder()?;
     // The service may take a moment to let go of its log.
     for _ in 0..50 {
         match fs::remove_dir_all(&folder) {
@@ -186,7 +186,7 @@ fn parts() -> Result<Parts> {
         pc: Box::new(ThisPc),
         registry: Box::new(MachineRegistry),
         chip: Box::new(Tpm),
-        folder: folder(),
+        folder: folder()?,
     })
 }
 
@@ -211,7 +211,7 @@ pub fn check() -> Result<Vec<String>> {
 
 /// A service has no standard error.
 fn start_log() -> Result<()> {
-    let folder = folder().join("log");
+    let folder = folder()?.join("log");
     let appender = RollingFileAppender::builder()
         .rotation(Rotation::DAILY)
         .filename_prefix("host")
