@@ -49,10 +49,20 @@ const RELEASED: [&[&str]; 4] = [
     &["build", "--profile", "app", "--package", "regain"],
     TILE,
 ];
-/// The tile, tested and measured as it is shipped. As a DLL alone: of a library that other crates
-/// could use as well nothing is left out.
-const TILE: &[&str] =
-    &["rustc", "--release", "--package", "credential-provider", "--crate-type", "cdylib"];
+/// The tile, tested and measured as it is shipped: small, because LogonUI loads it each time. As a
+/// DLL alone: of a library that other crates could use as well nothing is left out.
+const TILE: &[&str] = &[
+    "rustc",
+    "--release",
+    "--package",
+    "credential-provider",
+    "--crate-type",
+    "cdylib",
+    "--",
+    "-Copt-level=s",
+    "-Clto=fat",
+    "-Ccodegen-units=1",
+];
 /// What the installer holds, and the profiles that it is tested and released in.
 const INSTALLED: [(&str, &str, &str); 4] = [
     ("regain.exe", "debug", "app"),
@@ -128,6 +138,7 @@ pub(crate) fn build(children: &Children) -> Result<()> {
 
 /// Into a folder of its own: another compiler, another target.
 fn compile(children: &Children, what: &[&str]) -> Result<()> {
+    let (verb, rest) = what.split_first().context("nothing to compile")?;
     let mut command = Children::command(repository::cargo());
     command.current_dir(repository::root());
     if !rustup_has_it(children) {
@@ -142,8 +153,8 @@ fn compile(children: &Children, what: &[&str]) -> Result<()> {
     command
         .env("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER", "x86_64-w64-mingw32-gcc")
         .env("CARGO_TARGET_DIR", folder())
-        .args(what)
-        .args(["--quiet", "--target", TARGET]);
+        .args([verb, "--quiet", "--target", TARGET])
+        .args(rest);
     children.succeed(&mut command)
 }
 

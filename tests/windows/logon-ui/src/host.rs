@@ -41,13 +41,17 @@ pub(crate) fn serve() -> Result<()> {
 /// Takes the pipe's name, as the host or as somebody who is not.
 pub(crate) fn listen(stop: &Event) -> Result<()> {
     let server = Server::bind(PIPE, &[Sid::system(), Sid::administrators()])?;
-    while let Some(pipe) = server.accept(stop)? {
-        std::thread::spawn(move || {
-            // A tile that went away is no fault.
-            let _ = converse(&pipe);
-        });
+    loop {
+        match server.accept(stop) {
+            Ok(Some(pipe)) => {
+                // A tile that went away is no fault.
+                std::thread::spawn(move || converse(&pipe));
+            }
+            Ok(None) => return Ok(()),
+            // All instances are taken: one of them ends.
+            Err(_) => std::thread::sleep(Duration::from_millis(10)),
+        }
     }
-    Ok(())
 }
 
 /// What the next conversations are like.
@@ -119,7 +123,7 @@ fn stay(pipe: &mut Talk<'_>) -> Result<()> {
 }
 
 fn chat(pipe: &mut Talk<'_>) -> Result<()> {
-    for number in 0..10_000 {
+    for number in 0..300 {
         write_to(pipe, &Tell::Status(Text::cut(&format!("Status {number}"))))?;
     }
     Ok(())
