@@ -100,30 +100,6 @@ fn the_host_is_asked_by_the_sign_in_screen_alone_and_goes_without_a_trace() {
 }
 
 #[test]
-fn a_name_that_somebody_else_has_is_waited_for() {
-    let wine = machine().unwrap();
-    install(&wine).unwrap();
-    let mut squatter = wine.command(STRANGER);
-    let mut squatter = squatter.arg("squat").stdout(std::process::Stdio::null()).spawn().unwrap();
-    wait::until("the stranger's pipe", PATIENCE, || {
-        Ok((!play(&wine, SCREEN, "probe")?.contains("NotFound")).then_some(()))
-    })
-    .unwrap();
-    wine.run(wine.command("sc").args(["start", "regain-host"]), "").unwrap();
-    wait::until("the name", PATIENCE, || {
-        // Not while the stranger has it: it would be waited for.
-        if !log(&wine).contains("somebody else has") {
-            return Ok(None);
-        }
-        let said = play(&wine, SCREEN, "hello")?;
-        Ok((said.starts_with("tile") || said.starts_with("not here")).then_some(()))
-    })
-    .unwrap();
-    assert!(log(&wine).contains("somebody else has the tile's pipe"), "{}", log(&wine));
-    squatter.wait().unwrap();
-}
-
-#[test]
 fn a_planted_breaker_is_named() {
     let wine = machine().unwrap();
     let check = || wine.run(wine.command(HOST).arg("check"), "").unwrap();

@@ -20,10 +20,7 @@ fn main() {
 mod played {
     use std::{io, time::Duration};
 
-    use os_windows::{
-        access::this_user,
-        pipe::{Event, Pipe, Server, connect},
-    };
+    use os_windows::pipe::{Pipe, connect};
     use protocol::host::{
         Text, read_from,
         tile::{Ask, Form, PIPE, Scenario, Tell, Way},
@@ -33,12 +30,8 @@ mod played {
     const PATIENCE: Duration = Duration::from_secs(10);
 
     pub(super) fn play(act: &str) -> io::Result<String> {
-        if act == "squat" {
-            return squat();
-        }
         let pipe = connect(PIPE, Duration::from_millis(250))?;
         match act {
-            "probe" => Ok("there".to_owned()),
             "hello" => hello(&pipe),
             "another-session" => {
                 say_hello(&pipe, session(&pipe)? + 1)?;
@@ -117,15 +110,5 @@ mod played {
             Some(Tell::Grant(_)) => "grant".to_owned(),
             Some(Tell::NoGrant) => "no grant".to_owned(),
         })
-    }
-
-    /// Takes the name before the host does, and holds it for a while.
-    fn squat() -> io::Result<String> {
-        let server = Server::bind(PIPE, &[this_user()?])?;
-        let stop = Event::new()?;
-        std::thread::park_timeout(Duration::from_secs(15));
-        stop.set();
-        server.accept(&stop)?;
-        Ok("had the name".to_owned())
     }
 }

@@ -3,6 +3,8 @@
 //!
 //! Three attempts get the person to something that can be used: the app, the app without the
 //! graphics processor, the simple form in the tile's own fields.
+//!
+//! Long: one state machine; its events read best beside each other.
 
 use std::time::Duration;
 

@@ -2,6 +2,8 @@
 //! flow says. Threads only read, start and answer; one thread a flow decides.
 //!
 //! One run of the app at a time: there is one account for it.
+//!
+//! Long: the threads of one flow and what they share.
 
 use std::{
     io::{self, Read, Write},
