@@ -47,7 +47,7 @@ fn play(wine: &Wine, screen: &str, act: &str) -> Result<String> {
 }
 
 fn log(wine: &Wine) -> String {
-    let folder = wine.path(FOLDER).unwrap().join("log");
+    let folder = wine.path(FOLDER).expect("a path on drive C").join("log");
     let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
     files.filter_map(|file| std::fs::read_to_string(file.path()).ok()).collect()
 }
