@@ -14,6 +14,8 @@ use crate::{folder, parts::Policy};
 struct Last {
     /// Unix time in seconds.
     at: i64,
+    /// When the next one was to come: drawn anew at each start, it would come too often.
+    due: i64,
     /// Of the settings that it was made under.
     settings: [u8; 32],
     version: String,
@@ -49,8 +51,8 @@ impl Schedule {
         let mut schedule = Self { file, last, due: unix, settings, version };
         schedule.due = match &schedule.last {
             Some(last) if last.settings == settings && last.version == version => {
-                // Once the clock went back, the last one is not in the future.
-                last.at.min(unix) + within(hours(policy), rng)
+                // Once the clock went back, it is not far in the future.
+                last.due.min(unix + seconds(hours(policy) * 2))
             }
             _ => unix + within(SOON, rng),
         };
@@ -76,7 +78,8 @@ impl Schedule {
             return;
         }
         self.due = unix + within(hours(policy), rng) + seconds(hours(policy)) / 2;
-        let last = Last { at: unix, settings: self.settings, version: self.version.to_owned() };
+        let version = self.version.to_owned();
+        let last = Last { at: unix, due: self.due, settings: self.settings, version };
         let mut room = [0; 256];
         let written = postcard::to_slice(&last, &mut room).map_err(std::io::Error::other);
         let written = written.and_then(|bytes| folder::write(&self.file, bytes));
@@ -96,11 +99,11 @@ fn hours(policy: &Policy) -> Duration {
     Duration::from_secs(u64::from(policy.report_hours.max(1)) * 3600)
 }
 
-/// From none to all of it.
+/// From a second to all of it.
 fn within(span: Duration, rng: &mut dyn CryptoRng) -> i64 {
     let most = seconds(span).max(1);
     let drawn: u64 = rng.random();
-    i64::try_from(drawn % most.unsigned_abs()).unwrap_or_default()
+    1 + i64::try_from(drawn % most.unsigned_abs()).unwrap_or_default()
 }
 
 fn seconds(span: Duration) -> i64 {
@@ -139,7 +142,8 @@ mod tests {
             assert!(schedule.is_due(&policy, NOW + DAY * 3 / 2 + skew, &mut rng));
             // Restarted every minute it comes no more often.
             let (mut again, mut rng) = open(folder.path(), seed, NOW + 60);
-            assert!(again.is_due(&policy, NOW + DAY, &mut rng));
+            assert_eq!(again.due, schedule.due);
+            assert!(again.is_due(&policy, NOW + DAY * 3 / 2, &mut rng));
         }
 
         #[test]
@@ -150,7 +154,7 @@ mod tests {
             schedule.done(true, &policy, NOW, &mut rng);
             let changed = Policy { remote_sessions: true, ..Policy::default() };
             assert!(!schedule.is_due(&policy, NOW + 601, &mut rng));
-            assert!(!schedule.is_due(&changed, NOW, &mut rng) || seed % 600 == 0);
+            assert!(!schedule.is_due(&changed, NOW, &mut rng));
             assert!(schedule.is_due(&changed, NOW + 600, &mut rng));
             let mut newer = Schedule::open(folder.path(), &policy, "2", NOW, &mut rng);
             assert!(newer.is_due(&policy, NOW + 600, &mut rng));
