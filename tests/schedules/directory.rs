@@ -282,6 +282,7 @@ impl Directory for Accounts {
         Ok(AccountStatus {
             locked: found.lockout_time != 0,
             takes_changes: true,
+            wrong_tries_left: Some(u16::MAX),
             fence: Fence {
                 controller: CONTROLLER.to_owned(),
                 password_last_set: found.password_last_set.to_string(),

@@ -100,7 +100,8 @@ impl<D: Directory + 'static> Synchronisation<D> {
     async fn part(&self, kept: &mut Kept, at: usize) -> bool {
         if let Some(cookie) = kept.parts[at].cookie.clone() {
             let is_well = self.reading(kept, at, Some(Cookie(cookie))).await;
-            if !is_well || !kept.parts[at].all_due(self.now(), self.every.all) {
+            // What fails for changes alone must not keep all from being read.
+            if !kept.parts[at].all_due(self.now(), self.every.all) {
                 return is_well;
             }
         }

@@ -317,12 +317,17 @@ impl<D: Directory> WriteBack<D> {
             }
         };
         match outcome {
-            Outcome::NotDone { reason } if handed_before && !is_the_passwords_own(reason) => {
+            Outcome::NotDone { reason }
+                if handed_before
+                    && reason != NotDone::OldPassword
+                    && !is_the_passwords_own(reason) =>
+            {
                 Outcome::NotKnown
             }
-            // To a second writer the present password of the first is a wrong one.
+            // To a second writer the present password of the first is a wrong one. Where nothing
+            // is written it is wrong for everybody: a write of it that is still to come fails.
             Outcome::NotDone { reason: NotDone::Changed | NotDone::OldPassword }
-                if self.has_others.load(Ordering::Relaxed) =>
+                if handed_before || self.has_others.load(Ordering::Relaxed) =>
             {
                 match look().await {
                     Outcome::NotDone { .. } => outcome,

@@ -462,7 +462,7 @@ impl Directory for ActiveDirectory {
         new: &NewPassword,
         fence: &Fence,
     ) -> Outcome {
-        or_not_done(self.try_change(account, old, new, fence).await)
+        self.ended(self.try_change(account, old, new, fence).await)
     }
 
     async fn resolve(

@@ -534,6 +534,8 @@ fn read(kind: Kind, raw: Raw) -> Result<Value, String> {
         (Kind::Text { most } | Kind::Secret { most }, Raw::Text(text)) => {
             line(text, most).map(Value::Text)
         }
+        // None would take away what a list holds people to.
+        (Kind::List { .. }, Raw::List(list)) if list.is_empty() => Err("is empty".to_owned()),
         (Kind::List { lines, most }, Raw::List(list)) => {
             if list.len() > lines {
                 return Err(format!("{} are more than the {lines} that there may be", list.len()));

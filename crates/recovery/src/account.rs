@@ -30,7 +30,8 @@ pub struct AccountState {
     pub takes_changes: bool,
     /// The password is so new that the directory refuses a change by the person.
     pub too_new_to_change: bool,
-    /// How many wrong passwords the account still takes before it is locked, where that is known.
+    /// How many wrong passwords the account still takes before it is locked, where that is known;
+    /// the most there is where nothing locks it.
     pub wrong_tries_left: Option<u16>,
 }
 
@@ -95,13 +96,13 @@ impl AccountState {
         }
     }
 
-    /// Whether a change with the present password can work, and a wrong one does no harm: who
-    /// mistypes it must not find the account locked by us.
-    pub fn is_changeable(self) -> bool {
-        self.takes_changes
-            && !self.too_new_to_change
-            && !self.locked
-            && self.wrong_tries_left.is_none_or(|left| left > 1)
+    /// How many wrong present passwords may be typed for a change; none where a change cannot
+    /// work, or where nobody knows what a wrong one does. Two are kept back, so that who mistypes
+    /// it finds the account no closer to the lock than that: an order that two agents try counts
+    /// twice in the directory.
+    pub fn present_tries(self) -> u16 {
+        let can_work = self.takes_changes && !self.too_new_to_change && !self.locked;
+        self.wrong_tries_left.filter(|_| can_work).unwrap_or(0).saturating_sub(2)
     }
 }
 
@@ -162,12 +163,20 @@ mod tests {
 
     #[test]
     fn a_change_is_possible_only_where_it_can_work_and_one_mistake_locks_nobody_out() {
-        let able = AccountState { takes_changes: true, ..AccountState::default() };
-        assert!(able.is_changeable() && !AccountState::default().is_changeable());
-        let with = |left| AccountState { wrong_tries_left: Some(left), ..able };
-        assert!(with(2).is_changeable() && !with(1).is_changeable() && !with(0).is_changeable());
-        assert!(!AccountState { too_new_to_change: true, ..able }.is_changeable());
-        assert!(!AccountState { locked: true, ..able }.is_changeable());
+        let able = AccountState {
+            takes_changes: true,
+            wrong_tries_left: Some(3),
+            ..AccountState::default()
+        };
+        let with = |left| AccountState { wrong_tries_left: left, ..able }.present_tries();
+        assert_eq!([5, 3, 2, 1, 0].map(|left| with(Some(left))), [3, 1, 0, 0, 0]);
+        assert_eq!(with(None), 0, "nobody knows what a wrong one does");
+        let states = [
+            AccountState { takes_changes: false, ..able },
+            AccountState { too_new_to_change: true, ..able },
+            AccountState { locked: true, ..able },
+        ];
+        assert!(states.into_iter().all(|state| state.present_tries() == 0));
         let policy = Policy::default();
         for finding in [Finding::PasswordExpired, Finding::MustChange] {
             assert_eq!(finding.acts(&policy), [Act::Change, Act::Reset]);

@@ -204,9 +204,10 @@ pub struct Session {
     pub finding: Option<Finding>,
     /// Whether an unlock was done in it.
     pub unlocked: bool,
-    /// Whether a change with the present password can still help.
+    /// How many wrong present passwords may still be typed for a change; at none it is not
+    /// offered.
     #[serde(default)]
-    pub changeable: bool,
+    pub present_tries: u16,
     /// The stages that this person's client can draw; what leads to another is not offered.
     #[serde(default = "every_stage")]
     pub drawn: Vec<StageName>,
@@ -230,7 +231,7 @@ impl Session {
             passed: Vec::new(),
             finding: None,
             unlocked: false,
-            changeable: false,
+            present_tries: 0,
             drawn: every_stage(),
             changes: 0,
             stage: Stage::ChooseMethod,
@@ -352,20 +353,20 @@ impl Session {
         self.passed.retain(|pass| pass.address_version == address_version);
     }
 
-    /// The directory told its truth, or could not be asked; `changeable` is whether a change with
-    /// the present password can work.
+    /// The directory told its truth, or could not be asked; `present_tries` is how many wrong
+    /// ones a change with the present password may cost.
     ///
     /// # Errors
     /// [`Refusal::WrongStage`] when nobody asked.
     pub fn checked(
         &mut self,
         finding: Finding,
-        changeable: bool,
+        present_tries: u16,
         now: Timestamp,
     ) -> Result<(), Refusal> {
         self.to(Trigger::Event(Event::Checked), Stage::Choice)?;
         self.finding = Some(finding);
-        self.changeable = changeable;
+        self.present_tries = present_tries;
         self.seen_at = now;
         Ok(())
     }
@@ -426,6 +427,13 @@ impl Session {
         let (Stage::Working { act, .. } | Stage::NotKnown { act }) = self.stage else {
             return Err(Refusal::WrongStage);
         };
+        let mut outcome = outcome;
+        if outcome == OutcomeKind::Failed(ActFailure::PresentPasswordWrong) {
+            self.present_tries = self.present_tries.saturating_sub(1);
+            if self.present_tries == 0 {
+                outcome = OutcomeKind::Failed(ActFailure::NoMoreChanges);
+            }
+        }
         let next = match outcome {
             OutcomeKind::Done => Stage::Done { act },
             OutcomeKind::Failed(ActFailure::PasswordRefused | ActFailure::PresentPasswordWrong)
@@ -443,7 +451,9 @@ impl Session {
         };
         self.to(Trigger::Event(Event::Outcome), next)?;
         self.unlocked |= outcome == OutcomeKind::Done;
-        self.changeable &= outcome != OutcomeKind::Failed(ActFailure::NoMoreChanges);
+        if outcome == OutcomeKind::Failed(ActFailure::NoMoreChanges) {
+            self.present_tries = 0;
+        }
         self.seen_at = now;
         Ok(())
     }
@@ -505,7 +515,9 @@ impl Session {
         let drawn = |act: &Act| match act {
             Act::Unlock => true,
             Act::Reset => self.drawn.contains(&StageName::NewPassword),
-            Act::Change => self.changeable && self.drawn.contains(&StageName::ChangePassword),
+            Act::Change => {
+                self.present_tries > 0 && self.drawn.contains(&StageName::ChangePassword)
+            }
         };
         match &self.stage {
             Stage::Choice | Stage::NotDone { .. } => finding

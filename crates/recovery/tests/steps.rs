@@ -34,11 +34,11 @@ fn standing_at(stage: StageName) -> Session {
         return s;
     }
     if stage == StageName::ChangePassword {
-        s.checked(Finding::PasswordExpired, true, NOW).unwrap();
+        s.checked(Finding::PasswordExpired, 2, NOW).unwrap();
         s.choose_act(Act::Change, &Policy::default(), NOW).unwrap();
         return s;
     }
-    s.checked(Finding::Locked, true, NOW).unwrap();
+    s.checked(Finding::Locked, 2, NOW).unwrap();
     if stage == StageName::Choice {
         return s;
     }
@@ -105,7 +105,7 @@ fn every_stage_takes_exactly_the_events_of_the_table() {
             let mut session = standing_at(stage);
             let allowed = !next_of(stage, Trigger::Event(event)).is_empty();
             let took = match event {
-                Event::Checked => session.checked(Finding::Locked, true, NOW).is_ok(),
+                Event::Checked => session.checked(Finding::Locked, 2, NOW).is_ok(),
                 Event::Outcome => session.outcome(OutcomeKind::Done, NOW).is_ok(),
                 Event::Expired => session.expire(NOW.plus(Times::RECOVERY)),
             };
@@ -169,29 +169,29 @@ fn an_unlock_may_be_followed_by_one_reset() {
 }
 
 /// A session at the choice, of a person whose password has run out.
-fn expired_password(changeable: bool, drawn: Vec<StageName>) -> Session {
+fn expired_password(present_tries: u16, drawn: Vec<StageName>) -> Session {
     let mut session = Session::begin(Policy::default(), NOW).drawn_by(drawn);
     session.choose_method(Method::Email, NOW).unwrap();
     session.enter_code(right(), NOW).unwrap();
-    session.checked(Finding::PasswordExpired, changeable, NOW).unwrap();
+    session.checked(Finding::PasswordExpired, present_tries, NOW).unwrap();
     session
 }
 
 #[test]
 fn a_change_is_offered_first_to_whom_it_can_help_and_who_can_draw_it() {
     let all = StageName::ALL.to_vec();
-    assert_eq!(expired_password(true, all.clone()).acts(), [Act::Change, Act::Reset]);
-    let mut cannot = expired_password(false, all.clone());
+    assert_eq!(expired_password(2, all.clone()).acts(), [Act::Change, Act::Reset]);
+    let mut cannot = expired_password(0, all.clone());
     assert_eq!(cannot.acts(), [Act::Reset]);
     let asked = cannot.choose_act(Act::Change, &Policy::default(), NOW);
     assert_eq!(asked, Err(Refusal::ActNotOffered));
     let older = all.into_iter().filter(|stage| *stage != StageName::ChangePassword).collect();
-    assert_eq!(expired_password(true, older).acts(), [Act::Reset], "an app of before");
+    assert_eq!(expired_password(2, older).acts(), [Act::Reset], "an app of before");
 }
 
 #[test]
 fn after_the_last_wrong_present_password_only_a_reset_is_offered() {
-    let mut session = expired_password(true, StageName::ALL.to_vec());
+    let mut session = expired_password(2, StageName::ALL.to_vec());
     let policy = Policy::default();
     session.choose_act(Act::Change, &policy, NOW).unwrap();
     session.set_password(&policy, NOW).unwrap();
@@ -200,7 +200,7 @@ fn after_the_last_wrong_present_password_only_a_reset_is_offered() {
     session.outcome(failed(ActFailure::PresentPasswordWrong), NOW).unwrap();
     assert_eq!(session.stage, Stage::ChangePassword { refused: true });
     session.set_password(&policy, NOW).unwrap();
-    session.outcome(failed(ActFailure::NoMoreChanges), NOW).unwrap();
+    session.outcome(failed(ActFailure::PresentPasswordWrong), NOW).unwrap();
     assert_eq!(session.stage, Stage::NotDone { act: Act::Change });
     assert_eq!(session.acts(), [Act::Reset]);
     session.choose_act(Act::Reset, &policy, NOW).unwrap();
@@ -210,7 +210,7 @@ fn after_the_last_wrong_present_password_only_a_reset_is_offered() {
 
 #[test]
 fn what_may_pass_leaves_the_change_on_offer() {
-    let mut session = expired_password(true, StageName::ALL.to_vec());
+    let mut session = expired_password(2, StageName::ALL.to_vec());
     let policy = Policy::default();
     session.choose_act(Act::Change, &policy, NOW).unwrap();
     session.back(NOW).unwrap();
@@ -287,7 +287,7 @@ proptest! {
                     }
                 }
                 Push::Call(call) => { let _ = make(&mut session, call, now); }
-                Push::Checked(finding) => { let _ = session.checked(finding, true, now); }
+                Push::Checked(finding) => { let _ = session.checked(finding, 2, now); }
                 Push::Outcome(0) => { let _ = session.outcome(OutcomeKind::Done, now); }
                 Push::Outcome(1) => { let _ = session.outcome(OutcomeKind::NotKnown, now); }
                 Push::Outcome(2) => {

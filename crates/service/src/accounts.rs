@@ -240,6 +240,12 @@ impl Taking<'_> {
         let (notice, to) = match kind {
             AddressKind::Email => (MessageKind::AddressChanged, to),
             // There is no way to tell a number of it; its owner is told by mail.
+            // One that was there before we looked is no news to its owner.
+            AddressKind::Mobile | AddressKind::Office
+                if to.is_none() && record.self_written.is_none() =>
+            {
+                (MessageKind::NumberChanged, None)
+            }
             AddressKind::Mobile | AddressKind::Office => {
                 let email = tx.address(account, AddressKind::Email).await?;
                 (MessageKind::NumberChanged, email.and_then(|email| email.counted(self.now)))

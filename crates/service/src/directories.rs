@@ -186,9 +186,9 @@ pub(crate) async fn unlock_ahead(service: &Arc<Service>, row: &RecoveryRow) -> O
 /// Reads the live truth about a recovery's account and puts it on the recovery.
 async fn check(service: &Arc<Service>, row: RecoveryRow) {
     let status = status_of(service, row.account).await;
-    let (finding, can_change) = match &status {
-        Ok(status) => (state_of(status).finding(), state_of(status).is_changeable()),
-        Err(reason) => (finding_without_truth(*reason), false),
+    let (finding, present_tries) = match &status {
+        Ok(status) => (state_of(status).finding(), state_of(status).present_tries()),
+        Err(reason) => (finding_without_truth(*reason), 0),
     };
     let (for_tx, now, id) = (Arc::clone(service), service.now(), row.id);
     let written = service
@@ -198,8 +198,9 @@ async fn check(service: &Arc<Service>, row: RecoveryRow) {
                 let Some(mut row) = tx.recovery(id).await? else {
                     return Ok(());
                 };
-                let tries = flow::present_password_tries(&mut tx, &for_tx, &row, now).await?;
-                if row.session.checked(finding, can_change && tries > 0, now).is_err() {
+                let left = flow::present_password_tries(&mut tx, &for_tx, &row, now).await?;
+                let left = u16::try_from(left).unwrap_or(u16::MAX);
+                if row.session.checked(finding, present_tries.min(left), now).is_err() {
                     return Ok(());
                 }
                 row.status = status.ok().and_then(|status| serde_json::to_string(&status).ok());
@@ -253,7 +254,7 @@ enum Go {
 
 /// What was true at the choice may have changed since: judged again right before the write.
 fn still_allowed(act: Act, status: &AccountStatus) -> Go {
-    if act == Act::Change && !state_of(status).is_changeable() {
+    if act == Act::Change && state_of(status).present_tries() == 0 {
         return Go::Nothing(not_done(if status.too_new_until.is_some() {
             NotDone::Password(PasswordRefusal::TooNew)
         } else {

@@ -261,16 +261,18 @@ pub(super) fn status(entry: &Entry, read: Circumstances<'_>) -> AccountStatus {
     }
 }
 
-/// How many wrong passwords are left before the lock. `None`: as many as one likes, or the count
-/// is hidden. It belongs to this controller, which is the one that is written to.
+/// How many wrong passwords are left before the lock, the most there is where nothing locks.
+/// `None`: the count is hidden. It belongs to this controller, which is the one that is written to.
 fn wrong_tries_left(entry: &Entry, lockout: LockoutRules, unix_seconds: i64) -> Option<u16> {
-    let threshold = Some(lockout.threshold).filter(|&threshold| threshold > 0)?;
+    if lockout.threshold == 0 {
+        return Some(u16::MAX);
+    }
     let counted = entry.number("badPwdCount")?;
     let window = i64::try_from(lockout.window_seconds).unwrap_or(i64::MAX);
     let last = entry.number("badPasswordTime").map_or(i64::MAX, unix_of);
     let counts = last.saturating_add(window) > unix_seconds;
     let counted = if counts { u16::try_from(counted).unwrap_or(u16::MAX) } else { 0 };
-    Some(threshold.saturating_sub(counted))
+    Some(lockout.threshold.saturating_sub(counted))
 }
 
 /// Whether a password is of no use for signing in.
@@ -447,7 +449,7 @@ mod tests {
         assert_eq!(left("2", Some(NOW - 601), 3), Some(3), "forgotten");
         assert_eq!(left("2", None, 3), Some(1), "who hides when is taken for now");
         assert_eq!(left("9", Some(NOW), 3), Some(0));
-        assert_eq!(left("9", Some(NOW), 0), None, "never locked");
+        assert_eq!(left("9", Some(NOW), 0), Some(u16::MAX), "never locked");
         assert_eq!(left("x", Some(NOW), 3), None, "hidden");
     }
 

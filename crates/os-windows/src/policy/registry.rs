@@ -20,13 +20,18 @@ pub fn read(part: Part) -> Values {
         match LOCAL_MACHINE.open(path) {
             Ok(key) => take(&mut values, part, &place, &key),
             Err(error) if error.code().0 == NOT_FOUND => {}
-            Err(error) => values.note(Mistake {
-                key: None,
-                name: "the key".to_owned(),
-                wrong: format!("cannot be read ({})", error.message()),
-                right: "readable to this account".to_owned(),
-                place,
-            }),
+            Err(error) => {
+                values.note(Mistake {
+                    key: None,
+                    name: "the key".to_owned(),
+                    wrong: format!("cannot be read ({})", error.message()),
+                    right: "readable to this account".to_owned(),
+                    place,
+                });
+                // What is set there must not be filled from below: without an address the app
+                // does not start, and that is better than one without its pins.
+                return values;
+            }
         }
     }
     values
