@@ -411,6 +411,10 @@ async fn to_a_second_writer_a_wrong_present_password_may_be_the_first_ones_doing
     lab.write_back.has_others(true);
     assert_eq!(lab.order(change_password(1)).await, not_done(NotDone::OldPassword));
     assert_eq!(directory.writes(), 0);
+    // Also to one that is handed what the first had: it is told so, and not as "not known".
+    let directory = Counting::with([Fate::Refused(NotDone::OldPassword)]);
+    let handed = again(change_password(1));
+    assert_eq!(Lab::new(&directory).order(handed).await, not_done(NotDone::OldPassword));
 }
 
 #[tokio::test(start_paused = true)]
