@@ -57,6 +57,7 @@ export class Flow {
   now = $state(performance.now());
 
   #busy = $state(false);
+  #starting: Promise<void> | null = null;
   /** The newest view; for a moment ahead of what is drawn. */
   #latest = $state.raw<View | null>(null);
   #receivedAt = $state(0);
@@ -107,8 +108,14 @@ export class Flow {
     return this.view?.calls.includes(call) ?? false;
   }
 
-  async start(): Promise<void> {
-    const started = await this.#waiting(() => this.#backend.start());
+  start(): Promise<void> {
+    this.#starting ??= this.#start().finally(() => (this.#starting = null));
+    return this.#starting;
+  }
+
+  /** Not the one thing under way: whoever is quicker than the network may press meanwhile. */
+  async #start(): Promise<void> {
+    const started = await this.#slowly(() => this.#backend.start());
     if (started.kind === "unreachable") {
       this.notReached = started;
       return;
@@ -200,6 +207,11 @@ export class Flow {
   async press(call: () => Promise<View>, field?: string): Promise<void> {
     if (this.pending) return;
     this.errors = [];
+    const starting = this.#starting;
+    if (starting !== null) {
+      await this.#waiting(() => starting);
+      if (this.notReached !== null || this.view !== null) return;
+    }
     this.#follower++;
     try {
       this.#show(await this.#waiting(call));
@@ -208,16 +220,24 @@ export class Flow {
     }
   }
 
-  /** Runs `call` as the one thing under way; says so when it takes long. */
+  /** Runs `call` as the one thing under way. */
   async #waiting<T>(call: () => Promise<T>): Promise<T> {
     this.#busy = true;
+    try {
+      return await this.#slowly(call);
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  /** Says so when it takes long. */
+  async #slowly<T>(call: () => Promise<T>): Promise<T> {
     const slow = setTimeout(() => (this.slow = true), UNSEEN_MS);
     try {
       return await call();
     } finally {
       clearTimeout(slow);
       this.slow = false;
-      this.#busy = false;
     }
   }
 

@@ -168,3 +168,23 @@ test("a reload goes on where it was; a code is not kept", async ({ page }) => {
   // The init script of the test put the first token back; the service knows its own.
   await expect(page.getByRole("heading", { name: "Your account is unlocked" })).toBeVisible();
 });
+
+test("who is quicker than the network presses once, and it is not lost", async ({ page }) => {
+  const service = await FakeService.on(page);
+  service.answer("recoveries", enterCode());
+  let arrives = (): void => {};
+  const slow = new Promise<void>((resolve) => (arrives = resolve));
+  await page.route(`${ORIGIN}/api/v1/start`, async (route) => {
+    await slow;
+    await route.fallback();
+  });
+  await page.goto(ORIGIN);
+  await page.getByRole("button", { name: /can’t sign in/ }).click();
+  await page.getByRole("textbox").fill("anna@example.org");
+  await page.getByRole("textbox").press("Enter");
+  await page.getByRole("textbox").press("Enter");
+  expect(service.calls("recoveries")).toHaveLength(0);
+  arrives();
+  await expect(page.locator('[data-page="enter-code"]')).toBeVisible();
+  expect(service.calls("recoveries")).toHaveLength(1);
+});
