@@ -244,8 +244,7 @@ says nothing, below `HKLM\\{PREFERENCES}` (the installer and scripts write there
 Linux the app reads the same names from `/etc/regain/app.toml`; there it also has `state_dir`
 (src-tauri/app.example.toml).
 
-A value that cannot be used is named in the event log (on Linux: on the app's standard error),
-with what would be right, and changes nothing else: it counts as not set, but nothing is taken
+A value that cannot be used is named when the app starts, with what would be right, and changes nothing else: it counts as not set, but nothing is taken
 from below in its place. Where going on without it would be less safe than was meant (\"stops\" in
 the table), what it is for does not run.
 
