@@ -111,6 +111,7 @@ fn what_is_shipped_gives_away_two_functions_and_needs_nothing_beside_windows() {
             || [
                 "advapi32.dll",
                 "bcryptprimitives.dll",
+                "combase.dll",
                 "gdi32.dll",
                 "kernel32.dll",
                 "msvcrt.dll",

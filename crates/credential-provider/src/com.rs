@@ -47,9 +47,14 @@ fn busy<E>(_: E) -> Error {
     Error::from_hresult(windows::Win32::Foundation::E_UNEXPECTED)
 }
 
+fn is_the_screen() -> bool {
+    system::program().is_some_and(|program| counts(&program))
+}
+
+/// Of the sign-in screen alone: a prompt that lives on says nothing of the screen.
 fn sentinel() -> Option<Sentinel> {
     let folder = system::program_data()?.join(protocol::host::tile::FOLDER);
-    Some(Sentinel::new(folder, env!("CARGO_PKG_VERSION")))
+    is_the_screen().then(|| Sentinel::new(folder, env!("CARGO_PKG_VERSION")))
 }
 
 /// Windows wants our class. Also in programs that ask for a password, so it does nothing but
@@ -73,8 +78,7 @@ unsafe extern "system" fn DllGetClassObject(
         if unsafe { class.read() } != CLASS || GUARD.has_faulted() {
             return Err(CLASS_E_CLASSNOTAVAILABLE.into());
         }
-        let is_the_screen = system::program().is_some_and(|program| counts(&program));
-        if is_the_screen && sentinel().is_none_or(|sentinel| sentinel.load() == Verdict::Refuse) {
+        if is_the_screen() && sentinel().is_none_or(|sentinel| sentinel.load() == Verdict::Refuse) {
             return Err(CLASS_E_CLASSNOTAVAILABLE.into());
         }
         let factory: IClassFactory = factory::Factory.into();

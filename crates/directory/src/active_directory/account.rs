@@ -262,12 +262,15 @@ pub(super) fn status(entry: &Entry, read: Circumstances<'_>) -> AccountStatus {
 }
 
 /// How many wrong passwords are left before the lock, the most there is where nothing locks.
-/// `None`: the count is hidden. It belongs to this controller, which is the one that is written to.
+/// The count belongs to this controller, which is the one that is written to; one that has none,
+/// or hides it, is taken for half of what locks.
 fn wrong_tries_left(entry: &Entry, lockout: LockoutRules, unix_seconds: i64) -> Option<u16> {
     if lockout.threshold == 0 {
         return Some(u16::MAX);
     }
-    let counted = entry.number("badPwdCount")?;
+    let Some(counted) = entry.number("badPwdCount") else {
+        return Some(lockout.threshold - lockout.threshold / 2);
+    };
     let window = i64::try_from(lockout.window_seconds).unwrap_or(i64::MAX);
     let last = entry.number("badPasswordTime").map_or(i64::MAX, unix_of);
     let counts = last.saturating_add(window) > unix_seconds;
@@ -450,7 +453,7 @@ mod tests {
         assert_eq!(left("2", None, 3), Some(1), "who hides when is taken for now");
         assert_eq!(left("9", Some(NOW), 3), Some(0));
         assert_eq!(left("9", Some(NOW), 0), Some(u16::MAX), "never locked");
-        assert_eq!(left("x", Some(NOW), 3), None, "hidden");
+        assert_eq!(left("x", Some(NOW), 5), Some(3), "hidden");
     }
 
     #[test]

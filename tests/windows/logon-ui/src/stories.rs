@@ -55,7 +55,8 @@ pub(crate) fn tell(story: &str, rest: &[&str]) -> Result<()> {
         "panics" => panics(),
         "panic-at" => panic_at(rest.first().context("where?")?),
         "dies-after-load" => {
-            load()?;
+            // Held: one that is let go lives on.
+            let _provider = load()?;
             std::process::exit(0);
         }
         "is-refused" => is_refused(),
