@@ -115,7 +115,7 @@ fn in_the_tile(input: &mut impl Read, output: &mut impl Write) -> io::Result<()>
 
 fn report(hello: &Hello, input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
     if hello.fleet_token.is_some() {
-        ask(input, output, &Ask::Enrolled { device: Exactly([5; 16]) })?;
+        ask(input, output, &Ask::Reported { device: Exactly([5; 16]) })?;
     }
     let signed = ask(input, output, &Ask::Sign(Wanted::Readiness { nonce: Exactly([1; 32]) }))?;
     let is_good = matches!(&signed, Tell::Signed(signed) if signed.readiness().is_some());

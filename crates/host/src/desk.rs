@@ -78,13 +78,21 @@ impl Desk {
             Ask::Put { slot, part } => host.keep.put(&mut self.coming, slot, &part),
             Ask::Delete(slot) => host.keep.delete(slot),
             Ask::Look(look) => host.keep.look(&mut self.coming, &look),
-            Ask::Enrolled { device } => match &host.key {
-                Some(key) if key.enrol(device).is_ok() => {
+            Ask::Reported { device } => match &host.key {
+                Some(key) if host.reported(key, device).is_ok() => {
                     host.parts.settings.forget_fleet_token();
                     Tell::Kept
                 }
                 Some(_) | None => Tell::NotKept(NotKept::Disk),
             },
+            Ask::KeyRefused(why) => match host.key_refused(why) {
+                Ok(()) => Tell::Kept,
+                Err(error) => {
+                    tracing::error!("the device's key is refused, and cannot be changed: {error}");
+                    Tell::NotKept(NotKept::Disk)
+                }
+            },
+            Ask::Pc => Tell::Pc(what_it_can(&host)),
             Ask::Facts => Tell::Facts(readiness::facts(&host.parts, host.known())),
             Ask::Connect => Tell::Pc(connect(&host)),
             Ask::Ready
@@ -120,11 +128,14 @@ impl Desk {
                 Signed::assert(&assertion, &signs)
             }
             Wanted::Readiness { nonce } => {
+                let marks = key.marks();
                 let report = Readiness {
                     nonce,
                     device_key,
                     kind,
                     at,
+                    mark: marks.next,
+                    before: marks.before,
                     name: host.parts.pc.name(),
                     windows: host.parts.pc.windows(),
                     version: Text::cut(env!("CARGO_PKG_VERSION")),

@@ -5,13 +5,13 @@
 use std::{
     io,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use p256::ecdsa::{Signature, SigningKey, signature::Signer as _};
 use protocol::host::{
     Exactly,
-    app::Device,
+    app::{Device, KeyRefused},
     statement::{KeyKind, Signs},
 };
 use rand::CryptoRng;
@@ -30,6 +30,7 @@ struct Written {
     /// Of a key that is not in the chip.
     secret: Option<Exactly<32>>,
     enrolled: Option<Exactly<16>>,
+    marks: Marks,
 }
 
 impl Drop for Written {
@@ -40,13 +41,64 @@ impl Drop for Written {
     }
 }
 
+/// What the reports are told by: of the last one that the service took, and of the next. A copy
+/// of this PC goes on from the same last one, and the service sees two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Marks {
+    /// Zeros before the first.
+    pub before: Exactly<16>,
+    /// The same until the service has taken the report.
+    pub next: Exactly<16>,
+}
+
+impl Marks {
+    fn first(rng: &mut dyn CryptoRng) -> Self {
+        Self { before: Exactly([0; 16]), next: drawn(rng) }
+    }
+}
+
+fn drawn(rng: &mut dyn CryptoRng) -> Exactly<16> {
+    let mut mark = [0; 16];
+    rng.fill_bytes(&mut mark);
+    Exactly(mark)
+}
+
 /// The device's key.
 pub struct DeviceKey {
     file: PathBuf,
     machine: String,
+    now: Mutex<Now>,
+}
+
+/// As it is at this moment.
+#[derive(Clone)]
+struct Now {
     public: Exactly<65>,
+    /// None where the chip holds it.
     secret: Option<SigningKey>,
-    enrolled: Mutex<Option<Exactly<16>>>,
+    enrolled: Option<Exactly<16>>,
+    marks: Marks,
+}
+
+impl Now {
+    /// A new key, which nobody has enrolled.
+    fn make(chip: &dyn Chip, rng: &mut dyn CryptoRng) -> io::Result<Self> {
+        let marks = Marks::first(rng);
+        // A chip that fails is no chip: a way in that may be copied is better than none.
+        let (public, secret) = match chip.make() {
+            Ok(public) => (Exactly(public), None),
+            Err(error) => {
+                tracing::info!("the device's key is kept in a file: {error}");
+                let secret = make_secret(rng)?;
+                (public_of(&secret)?, Some(secret))
+            }
+        };
+        Ok(Self { public, secret, enrolled: None, marks })
+    }
+
+    fn kind(&self) -> KeyKind {
+        if self.secret.is_some() { KeyKind::Software } else { KeyKind::Tpm }
+    }
 }
 
 impl DeviceKey {
@@ -61,27 +113,20 @@ impl DeviceKey {
         rng: &mut dyn CryptoRng,
     ) -> io::Result<Self> {
         let file = folder.join("device-key");
-        if let Some(found) = Self::read(&file, machine, chip) {
-            return Ok(found);
-        }
-        // A chip that fails is no chip: a way in that may be copied is better than none.
-        let made = match chip.make() {
-            Ok(public) => Self::new(file, machine, Exactly(public), None),
-            Err(error) => {
-                tracing::info!("the device's key is kept in a file: {error}");
-                let secret = make_secret(rng)?;
-                Self::new(file, machine, public_of(&secret)?, Some(secret))
-            }
+        let found = Self::read(&file, machine, chip);
+        let is_found = found.is_some();
+        let now = match found {
+            Some(now) => now,
+            None => Now::make(chip, rng)?,
         };
-        made.write()?;
-        Ok(made)
+        let key = Self { file, machine: machine.to_owned(), now: Mutex::new(now.clone()) };
+        if !is_found {
+            key.write(&now)?;
+        }
+        Ok(key)
     }
 
-    fn new(file: PathBuf, machine: &str, public: Exactly<65>, secret: Option<SigningKey>) -> Self {
-        Self { file, machine: machine.to_owned(), public, secret, enrolled: Mutex::new(None) }
-    }
-
-    fn read(file: &Path, machine: &str, chip: &dyn Chip) -> Option<Self> {
+    fn read(file: &Path, machine: &str, chip: &dyn Chip) -> Option<Now> {
         let bytes = folder::read(file, MOST)?;
         let written: Written = postcard::from_bytes(&bytes).ok()?;
         if written.machine != machine {
@@ -94,54 +139,93 @@ impl DeviceKey {
             None if chip.public().ok()? != written.public.0 => return None,
             None => None,
         };
-        let key = Self::new(file.to_owned(), machine, written.public, secret);
-        *key.enrolled() = written.enrolled;
-        Some(key)
+        let (public, enrolled, marks) = (written.public, written.enrolled, written.marks);
+        Some(Now { public, secret, enrolled, marks })
     }
 
-    fn write(&self) -> io::Result<()> {
+    fn write(&self, now: &Now) -> io::Result<()> {
         let written = Written {
             machine: self.machine.clone(),
-            public: self.public,
-            secret: self.secret.as_ref().map(|secret| Exactly(secret.to_bytes().into())),
-            enrolled: *self.enrolled(),
+            public: now.public,
+            secret: now.secret.as_ref().map(|secret| Exactly(secret.to_bytes().into())),
+            enrolled: now.enrolled,
+            marks: now.marks,
         };
         let mut room = Zeroizing::new([0; MOST]);
         let bytes = postcard::to_slice(&written, room.as_mut()).map_err(io::Error::other)?;
         folder::write(&self.file, bytes)
     }
 
-    fn enrolled(&self) -> std::sync::MutexGuard<'_, Option<Exactly<16>>> {
-        self.enrolled.lock().unwrap_or_else(PoisonError::into_inner)
+    fn now(&self) -> MutexGuard<'_, Now> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The service knows it under this name from now on.
+    /// Changes what is known of it: on the disk first.
+    fn change(&self, change: impl FnOnce(&mut Now) -> io::Result<()>) -> io::Result<()> {
+        let mut now = self.now();
+        let mut changed = now.clone();
+        change(&mut changed)?;
+        self.write(&changed)?;
+        *now = changed;
+        Ok(())
+    }
+
+    /// The service took the report with the present marks, and knows the key under this name.
     ///
     /// # Errors
     /// When it cannot be written down.
-    pub fn enrol(&self, device: Exactly<16>) -> io::Result<()> {
-        *self.enrolled() = Some(device);
-        self.write()
+    pub fn reported(&self, device: Exactly<16>, rng: &mut dyn CryptoRng) -> io::Result<()> {
+        self.change(|now| {
+            now.enrolled = Some(device);
+            now.marks = Marks { before: now.marks.next, next: drawn(rng) };
+            Ok(())
+        })
+    }
+
+    /// The service takes no more reports signed with it. Where two PCs have it, this one makes a
+    /// new one.
+    ///
+    /// # Errors
+    /// When it cannot be written down.
+    pub fn refused(
+        &self,
+        why: KeyRefused,
+        chip: &dyn Chip,
+        rng: &mut dyn CryptoRng,
+    ) -> io::Result<()> {
+        self.change(|now| {
+            match why {
+                KeyRefused::Shared => *now = Now::make(chip, rng)?,
+                KeyRefused::Unknown | KeyRefused::Revoked => now.enrolled = None,
+            }
+            Ok(())
+        })
     }
 
     /// What others may know of it.
     pub fn device(&self) -> Device {
-        Device { public: self.public, kind: self.kind(), enrolled: *self.enrolled() }
+        let now = self.now();
+        Device { public: now.public, kind: now.kind(), enrolled: now.enrolled }
+    }
+
+    /// What the next report is told by.
+    pub fn marks(&self) -> Marks {
+        self.now().marks
     }
 
     /// Where it is kept.
     pub fn kind(&self) -> KeyKind {
-        if self.secret.is_some() { KeyKind::Software } else { KeyKind::Tpm }
+        self.now().kind()
     }
 
     /// For one signature.
-    pub fn with<'a>(&'a self, chip: &'a dyn Chip) -> impl Signs<Error = io::Error> + 'a {
-        With { key: self, chip }
+    pub fn with<'a>(&self, chip: &'a dyn Chip) -> impl Signs<Error = io::Error> + use<'a> {
+        With { secret: self.now().secret.clone(), chip }
     }
 }
 
 struct With<'a> {
-    key: &'a DeviceKey,
+    secret: Option<SigningKey>,
     chip: &'a dyn Chip,
 }
 
@@ -149,7 +233,7 @@ impl Signs for With<'_> {
     type Error = io::Error;
 
     fn sign(&self, bytes: &[u8]) -> io::Result<[u8; 64]> {
-        match &self.key.secret {
+        match &self.secret {
             Some(secret) => {
                 let signature: Signature = secret.sign(bytes);
                 Ok(signature.to_bytes().into())
@@ -218,6 +302,10 @@ mod tests {
         DeviceKey::open(folder, machine, chip, &mut StdRng::seed_from_u64(seed)).unwrap()
     }
 
+    fn rng() -> StdRng {
+        StdRng::seed_from_u64(77)
+    }
+
     fn is_good(key: &DeviceKey, chip: &dyn Chip) -> bool {
         let assertion = Assertion {
             nonce: Exactly([1; 32]),
@@ -237,7 +325,7 @@ mod tests {
         for chip in [&Soft(Mutex::new(None)) as &dyn Chip, &NoChip] {
             let _ = std::fs::remove_file(folder.path().join("device-key"));
             let first = open(folder.path(), "S-1", chip);
-            first.enrol(Exactly([5; 16])).unwrap();
+            first.reported(Exactly([5; 16]), &mut rng()).unwrap();
             let second = open(folder.path(), "S-1", chip);
             assert_eq!(first.device(), second.device());
             assert_eq!(second.device().enrolled, Some(Exactly([5; 16])));
@@ -249,11 +337,44 @@ mod tests {
     fn a_copy_of_the_disk_on_another_machine_makes_its_own() {
         let folder = tempfile::tempdir().unwrap();
         let original = open(folder.path(), "S-1", &NoChip);
-        original.enrol(Exactly([5; 16])).unwrap();
+        original.reported(Exactly([5; 16]), &mut rng()).unwrap();
         let copy = open(folder.path(), "S-12", &NoChip);
         assert_ne!(original.device().public, copy.device().public);
         assert_eq!(copy.device().enrolled, None);
         assert_eq!(open(folder.path(), "S-12", &NoChip).device(), copy.device());
+    }
+
+    #[test]
+    fn a_report_goes_on_from_the_last_one_that_was_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = open(folder.path(), "S-1", &NoChip);
+        let first = key.marks();
+        assert_eq!(first.before, Exactly([0; 16]));
+        // Not taken, as far as anybody here knows: the same again.
+        assert_eq!(open(folder.path(), "S-1", &NoChip).marks(), first);
+        key.reported(Exactly([5; 16]), &mut rng()).unwrap();
+        assert_eq!(key.marks().before, first.next);
+        assert_ne!(key.marks().next, first.next);
+        assert_eq!(open(folder.path(), "S-1", &NoChip).marks(), key.marks());
+    }
+
+    #[test]
+    fn a_key_that_two_have_is_made_anew_and_one_that_is_unknown_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        for chip in [&Soft(Mutex::new(None)) as &dyn Chip, &NoChip] {
+            let _ = std::fs::remove_file(folder.path().join("device-key"));
+            let key = open(folder.path(), "S-1", chip);
+            let public = key.device().public;
+            for why in [KeyRefused::Unknown, KeyRefused::Revoked] {
+                key.reported(Exactly([5; 16]), &mut rng()).unwrap();
+                key.refused(why, chip, &mut rng()).unwrap();
+                assert_eq!((key.device().public, key.device().enrolled), (public, None));
+            }
+            key.refused(KeyRefused::Shared, chip, &mut rng()).unwrap();
+            assert_ne!(key.device().public, public);
+            assert_eq!(open(folder.path(), "S-1", chip).device(), key.device());
+            assert!(is_good(&key, chip));
+        }
     }
 
     #[test]
@@ -262,7 +383,7 @@ mod tests {
         let chip = Soft(Mutex::new(None));
         let first = open(folder.path(), "S-1", &chip);
         assert_eq!(first.kind(), KeyKind::Tpm);
-        first.enrol(Exactly([5; 16])).unwrap();
+        first.reported(Exactly([5; 16]), &mut rng()).unwrap();
         // Another key, as after a change of the board.
         chip.make().unwrap();
         let second = open(folder.path(), "S-1", &chip);

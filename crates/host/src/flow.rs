@@ -439,8 +439,10 @@ impl Flow {
             | app::Ask::Put { .. }
             | app::Ask::Delete(_)
             | app::Ask::Look(_)
-            | app::Ask::Enrolled { .. }
+            | app::Ask::Reported { .. }
+            | app::Ask::KeyRefused(_)
             | app::Ask::Facts
+            | app::Ask::Pc
             | app::Ask::Connect) => vec![Effect::Answer(ask)],
         }
     }

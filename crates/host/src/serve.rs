@@ -16,8 +16,8 @@ use std::{
 };
 
 use protocol::host::{
-    self, Text,
-    app::{self, Cause},
+    self, Exactly, Text,
+    app::{self, Cause, KeyRefused},
     tile::{self, Form, NotHere, Outcome, Picture, Tile},
 };
 use rand::{CryptoRng, RngExt as _};
@@ -205,6 +205,19 @@ impl Host {
     pub(crate) fn known(&self) -> Known {
         let clock_went_back = locked(&self.schedule).clock_went_back(self.parts.clock.unix());
         Known { key: self.key.as_ref().map(DeviceKey::kind), clock_went_back }
+    }
+
+    /// The service took a report of this device.
+    pub(crate) fn reported(&self, key: &DeviceKey, device: Exactly<16>) -> io::Result<()> {
+        key.reported(device, &mut **locked(&self.random))
+    }
+
+    /// The service takes no report signed with the device's key.
+    pub(crate) fn key_refused(&self, why: KeyRefused) -> io::Result<()> {
+        match &self.key {
+            Some(key) => key.refused(why, &*self.parts.chip, &mut **locked(&self.random)),
+            None => Ok(()),
+        }
     }
 
     fn now(&self) -> Duration {

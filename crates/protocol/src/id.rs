@@ -48,6 +48,10 @@ id! {
     OperationId;
     /// An agent beside a directory.
     AgentId;
+    /// A PC with a key of its own.
+    DeviceId;
+    /// What PCs of a fleet enrol with.
+    FleetTokenId;
     /// One key of a recipient of sealed passwords.
     KeyId;
 }

@@ -9,6 +9,7 @@ pub mod admission;
 pub mod agent;
 pub mod api;
 pub mod bytes;
+pub mod device;
 pub mod directory;
 pub mod host;
 pub mod id;

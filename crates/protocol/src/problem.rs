@@ -103,6 +103,16 @@ problems! {
     CrossSite = 403, "Requests from other sites are refused.";
     /// The enrolment code is unknown, used or too old.
     EnrolmentRefused = 403, "The enrolment code is not valid.";
+    /// The fleet token is unknown, revoked, too old or used up.
+    FleetTokenRefused = 403, "The fleet token is not valid.";
+    /// No device has this key, and no fleet token came with it.
+    DeviceUnknown = 403, "This device is not known.";
+    /// An administrator shut this device out.
+    DeviceRevoked = 403, "This device has been shut out.";
+    /// Two devices report with one key, which therefore counts no more.
+    DeviceShared = 403, "This device's key is used by two devices.";
+    /// The nonce is not one of ours, or too old.
+    NonceStale = 409, "The nonce is too old.";
     /// The service is too busy or its store cannot be written.
     Unavailable = 503, "The service cannot do this now.";
     /// Something broke inside; the log has the cause.

@@ -2,8 +2,8 @@
 //! standard input and output. The app has the network and no rights; the host the reverse.
 //!
 //! [`Tell::Hello`] comes first. The app then asks for what it needs ([`Ask::Sign`],
-//! [`Ask::Get`], [`Ask::Put`], [`Ask::Delete`], [`Ask::Facts`], [`Ask::Connect`]), one question
-//! at a time, and each has one answer. It says [`Ask::Ready`] once, when its window is drawn (in
+//! [`Ask::Get`], [`Ask::Put`], [`Ask::Delete`], [`Ask::Facts`], [`Ask::Pc`], [`Ask::Connect`]), one
+//! question at a time, and each has one answer. It says [`Ask::Ready`] once, when its window is drawn (in
 //! `tile` and `report` mode when it can go on), shows views in `tile` mode, and ends with one
 //! [`Ask::Outcome`] and [`Ask::End`]. [`Tell::Cancel`] may come at any time; the app then ends.
 
@@ -49,12 +49,18 @@ pub enum Ask {
     /// How the tile shall look from now on, in the language of the hello. In `report` mode
     /// alone. [`Tell::Kept`] or [`Tell::NotKept`].
     Look(Look),
-    /// The service knows the device's key now. In `report` mode alone. [`Tell::Kept`] or
-    /// [`Tell::NotKept`].
-    Enrolled {
+    /// The service took the report, and knows the device's key. In `report` mode alone.
+    /// [`Tell::Kept`] or [`Tell::NotKept`].
+    Reported {
         /// The device, as the service named it.
         device: Exactly<16>,
     },
+    /// The service does not take reports signed with this key. In `report` mode alone.
+    /// [`Tell::Kept`] or [`Tell::NotKept`].
+    KeyRefused(KeyRefused),
+    /// What this PC can do now: looks for a domain controller, which takes up to ten seconds far
+    /// from the organisation's network. [`Tell::Pc`].
+    Pc,
     /// What was found on this PC. In `report` mode alone. [`Tell::Facts`].
     Facts,
     /// Try to reach a domain controller, with the administrator's VPN hook where there is one.
@@ -164,7 +170,7 @@ pub enum Proxy {
 pub struct Pc {
     /// What the PC belongs to.
     pub join: Join,
-    /// A domain controller answers.
+    /// A domain controller answers. Never known in the hello: [`Ask::Pc`] looks.
     pub controller: Known,
     /// The person may sign in without one, with the password this PC last saw.
     pub cached_sign_in: Known,
@@ -207,6 +213,17 @@ pub struct Device {
     pub kind: KeyKind,
     /// The device as the service named it; none until it is enrolled.
     pub enrolled: Option<Exactly<16>>,
+}
+
+/// Why the service does not take a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum KeyRefused {
+    /// It does not know the key. It may be enrolled again.
+    Unknown,
+    /// Two PCs have it: it is for nobody any more, and a new one is made.
+    Shared,
+    /// An administrator shut this device out. It enrols again by nobody's token.
+    Revoked,
 }
 
 /// Why nothing was signed.

@@ -63,6 +63,10 @@ pub struct Readiness {
     pub kind: KeyKind,
     /// What this clock says, Unix time in seconds.
     pub at: i64,
+    /// Drawn for this report. Two PCs with one key cannot both go on from the same one.
+    pub mark: Exactly<16>,
+    /// The mark of the last report that the service took from here; zeros before the first.
+    pub before: Exactly<16>,
     /// The PC's name.
     pub name: Text<64>,
     /// The build of Windows (`10.0.26100`).
