@@ -5,6 +5,7 @@
 
 mod command_line;
 mod controller;
+mod host_link;
 mod policy;
 mod proof;
 mod resume;
@@ -27,6 +28,7 @@ pub use crate::{
         AcceptsNewPassword, Clock, Controller, Device, Face, Greeting, Patience, Refusal,
         SIGN_OF_LIFE, Started, Typed, system_randomness,
     },
+    host_link::{HostLink, LinkError, OpenError, Stop},
     policy::{Policy, PolicyError},
     service_client::Why,
     view::AnyView,
@@ -40,9 +42,28 @@ pub fn main() -> std::process::ExitCode {
         .with_max_level(tracing::Level::WARN)
         .init();
     let words = match Asked::read(std::env::args_os().skip(1)) {
+        Ok(Asked::Run(command_line)) if command_line.host => return hosted(&command_line),
         Ok(Asked::Run(command_line)) => return window::run(&command_line),
         Ok(Asked::Words(words)) => words,
         Err(mistake) => return command_line::complain(&mistake),
     };
     command_line::say(&words)
+}
+
+/// Runs as what the host says.
+#[cfg(feature = "window")]
+fn hosted(command_line: &CommandLine) -> std::process::ExitCode {
+    use protocol::host::app;
+
+    let (link, hello) = match HostLink::open() {
+        Ok(opened) => opened,
+        Err(error) => return command_line::complain(&error.to_string()),
+    };
+    link.leave_in_time();
+    match hello.mode {
+        app::Mode::SignIn | app::Mode::Setup => window::run(command_line),
+        app::Mode::Tile | app::Mode::Report => {
+            command_line::complain("this mode is not in this version")
+        }
+    }
 }
