@@ -78,6 +78,7 @@ struct Link {
     answers: tokio::sync::Mutex<mpsc::Receiver<Answer>>,
     /// Held while something that goes in parts is on its way.
     parts: tokio::sync::Mutex<()>,
+    is_ready: AtomicBool,
     has_ended: AtomicBool,
 }
 
@@ -124,6 +125,7 @@ impl HostLink {
             stop: watch::Sender::new(None),
             answers: tokio::sync::Mutex::new(answers),
             parts: tokio::sync::Mutex::new(()),
+            is_ready: AtomicBool::new(false),
             has_ended: AtomicBool::new(false),
         }));
         let hears = Arc::clone(&link.0);
@@ -167,24 +169,36 @@ impl HostLink {
         }
     }
 
-    /// The first page is drawn, or without a window: the app can go on.
+    /// The first page is drawn, or without a window: the app can go on. Said once, however often
+    /// a page is drawn anew.
     pub fn ready(&self) {
-        self.0.say(&Ask::Ready);
+        if !self.0.is_ready.swap(true, Ordering::AcqRel) {
+            self.tell(&Ask::Ready);
+        }
     }
 
-    /// The person did something. At most every ten seconds.
+    /// The person did something. At most every ten seconds; nothing before the app is ready.
     pub fn present(&self) {
-        self.0.say(&Ask::Present);
+        if self.0.is_ready.load(Ordering::Acquire) {
+            self.tell(&Ask::Present);
+        }
     }
 
     /// What happens now, for the tile, as much of it as fits.
     pub fn status(&self, words: &str) {
-        self.0.say(&Ask::Status(Text::cut(words)));
+        self.tell(&Ask::Status(Text::cut(words)));
     }
 
     /// Draws this in the tile. In `tile` mode alone.
     pub fn view(&self, view: View) {
-        self.0.say(&Ask::View(view));
+        self.tell(&Ask::View(view));
+    }
+
+    /// Nothing is told behind the last word.
+    fn tell(&self, ask: &Ask) {
+        if !self.0.has_ended.load(Ordering::Acquire) {
+            self.0.say(ask);
+        }
     }
 
     /// How it ended: the last word, and said once.

@@ -6,6 +6,7 @@
 mod command_line;
 mod controller;
 mod host_link;
+mod hosted;
 mod policy;
 mod proof;
 mod resume;
@@ -25,10 +26,11 @@ mod window;
 pub use crate::{
     command_line::{Asked, CommandLine, Mode},
     controller::{
-        AcceptsNewPassword, Clock, Controller, Device, Face, Greeting, Patience, Refusal,
-        SIGN_OF_LIFE, Started, Typed, system_randomness,
+        Clock, Controller, Face, Greeting, Leave, Patience, Refusal, SIGN_OF_LIFE, Started, Typed,
+        system_randomness,
     },
     host_link::{HostLink, LinkError, OpenError, Stop},
+    hosted::{AcceptsNewPassword, Hosted},
     policy::{Policy, PolicyError},
     service_client::Why,
     view::AnyView,
@@ -61,7 +63,7 @@ fn hosted(command_line: &CommandLine) -> std::process::ExitCode {
     };
     link.leave_in_time();
     match hello.mode {
-        app::Mode::SignIn | app::Mode::Setup => window::run(command_line),
+        app::Mode::SignIn | app::Mode::Setup => window::run_hosted(command_line, link, &hello),
         app::Mode::Tile | app::Mode::Report => {
             command_line::complain("this mode is not in this version")
         }

@@ -3,6 +3,7 @@
 //! recovery and keeps nothing.
 
 mod failure;
+mod way;
 
 use std::{
     sync::atomic::{AtomicI64, Ordering},
@@ -11,11 +12,13 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
-use hyper_util::client::proxy::matcher::Matcher;
-use protocol::api::{Call, Start};
+use protocol::{
+    api::{Call, Start},
+    host::app,
+};
 use rand::CryptoRng;
 use reqwest::{
-    Client, Method, Proxy, Response, StatusCode, Url,
+    Client, Method, Response, StatusCode, Url,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue},
     redirect,
 };
@@ -24,11 +27,7 @@ use zeroize::Zeroizing;
 
 pub use self::failure::Why;
 pub(crate) use self::failure::{Failure, Problem};
-use crate::{
-    Clock,
-    policy::{Policy, is_this_machine},
-    view::AnyView,
-};
+use crate::{Clock, policy::Policy, view::AnyView};
 
 /// Longest wait for a connection: below what people take for "it hangs".
 const CONNECT_TIME: Duration = Duration::from_secs(10);
@@ -119,17 +118,14 @@ pub(crate) struct ServiceClient {
 }
 
 impl ServiceClient {
+    /// `machine` is the proxy that the host names.
     pub(crate) fn new(
         policy: &Policy,
+        machine: Option<&app::Proxy>,
         answer_time: Duration,
         clock: Clock,
     ) -> Result<Self, reqwest::Error> {
-        let this_machine = is_this_machine(&policy.service);
-        let proxy = match &policy.proxy {
-            _ if this_machine => None,
-            Some(proxy) => Some(Proxy::all(proxy.clone())?),
-            None => proxy_of_the_system(&policy.service),
-        };
+        let proxy = way::proxy(policy, machine)?;
         let mut builder = Client::builder()
             .user_agent(concat!("regain/", env!("CARGO_PKG_VERSION")))
             .https_only(policy.service.scheme() == "https")
@@ -283,19 +279,6 @@ impl ServiceClient {
         tracing::warn!(%error, cause = failure::innermost(error), ?why, "no answer");
         why.into()
     }
-}
-
-/// The proxy that the system names for an origin. Found here and not by the client, because
-/// "it is the proxy" is one of the things the person is told.
-fn proxy_of_the_system(origin: &Url) -> Option<Proxy> {
-    let intercept = Matcher::from_system().intercept(&origin.as_str().parse().ok()?)?;
-    let mut proxy = Proxy::all(intercept.uri().to_string())
-        .inspect_err(|error| tracing::warn!(%error, "the system's proxy is not understood"))
-        .ok()?;
-    if let Some(credentials) = intercept.basic_auth() {
-        proxy = proxy.custom_http_auth(credentials.clone());
-    }
-    Some(proxy)
 }
 
 fn bearer(token: &Token) -> Result<HeaderValue, Failure> {

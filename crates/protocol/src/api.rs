@@ -72,6 +72,9 @@ pub struct Begin {
     pub language: String,
     /// The tenant the app was rolled out for; a mismatch is refused.
     pub tenant: Option<TenantId>,
+    /// That it is begun at a device of ours, as its host says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<crate::device::DeviceProof>,
 }
 
 /// What a client can draw, by name. A name that the service does not know is skipped: the client

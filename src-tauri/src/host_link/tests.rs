@@ -94,6 +94,10 @@ async fn one_question_is_asked_at_a_time_and_each_gets_its_own_answer() {
     // Not a question, so it does not wait: the other question does.
     tokio::task::yield_now().await;
     link.present();
+    link.ready();
+    link.ready();
+    link.present();
+    assert!(matches!(host.hears(), Ask::Ready));
     assert!(matches!(host.hears(), Ask::Present));
     host.says(&Tell::Pc(PC));
     assert!(matches!(host.hears(), Ask::Get { slot: Slot::Resume, part: 0 }));
@@ -168,9 +172,14 @@ async fn told_to_end_it_asks_nothing_more_but_keeps_what_it_must() {
     let mut host = keeper.await.unwrap();
     link.end(ending());
     link.end(ending());
+    link.status("behind the last word");
     drop(link);
     assert!(matches!(host.hears(), Ask::Outcome(_)));
     assert!(matches!(host.hears(), Ask::End));
+    // The reader thread holds the pipe as long as the host does.
+    let Host { mut reader, writer } = host;
+    drop(writer);
+    assert!(host::read_from::<Ask>(&mut reader).unwrap().is_none());
 }
 
 #[tokio::test]
