@@ -81,7 +81,7 @@ fn open(app: &tauri::AppHandle, page: WebviewUrl) -> tauri::Result<()> {
     lockdown::after(&window)
 }
 
-fn system_clock() -> Clock {
+pub(crate) fn system_clock() -> Clock {
     Arc::new(|| {
         #[expect(
             clippy::disallowed_methods,

@@ -98,6 +98,10 @@ pub struct Device {
 pub enum AcceptsNewPassword {
     /// Nobody on this PC can say.
     Unknown,
+    /// It does.
+    Now,
+    /// Once the PC has reached the organisation's network.
+    AfterNetwork,
 }
 
 /// A call that did not lead on.
