@@ -227,11 +227,11 @@ impl HostLink {
     }
 
     async fn signed(&self, wanted: Wanted) -> Result<Signed, LinkError> {
-        match self.ask(Ask::Sign(wanted)).await? {
-            Tell::Signed(signed) => Ok(signed),
-            Tell::NotSigned(reason) => Err(LinkError::NotSigned(reason)),
-            other => Err(unexpected(&other)),
+        let answer = self.ask(Ask::Sign(wanted)).await?;
+        if let Tell::NotSigned(reason) = answer {
+            return Err(LinkError::NotSigned(reason));
         }
+        if let Tell::Signed(signed) = answer { Ok(signed) } else { Err(unexpected(&answer)) }
     }
 
     /// What was kept in this slot, if anything.
@@ -243,11 +243,11 @@ impl HostLink {
         let mut whole = Vec::new();
         let mut number = 0;
         loop {
-            let part = match self.ask(Ask::Get { slot, part: number }).await? {
-                Tell::Part(part) => part,
-                Tell::Nothing if number == 0 => return Ok(None),
-                other => return Err(unexpected(&other)),
-            };
+            let answer = self.ask(Ask::Get { slot, part: number }).await?;
+            if matches!(answer, Tell::Nothing) && number == 0 {
+                return Ok(None);
+            }
+            let Tell::Part(part) = answer else { return Err(unexpected(&answer)) };
             let fits = whole.len() + part.bytes.as_slice().len() <= slot.most();
             if part.part != number || part.of <= number || !fits {
                 return Err(LinkError::Unexpected);
@@ -309,11 +309,11 @@ impl HostLink {
     }
 
     async fn kept(&self, ask: Ask) -> Result<(), LinkError> {
-        match self.ask(ask).await? {
-            Tell::Kept => Ok(()),
-            Tell::NotKept(reason) => Err(LinkError::NotKept(reason)),
-            other => Err(unexpected(&other)),
+        let answer = self.ask(ask).await?;
+        if let Tell::NotKept(reason) = answer {
+            return Err(LinkError::NotKept(reason));
         }
+        if matches!(answer, Tell::Kept) { Ok(()) } else { Err(unexpected(&answer)) }
     }
 
     /// What this PC can do now. Takes up to ten seconds far from the organisation's network.
@@ -333,10 +333,8 @@ impl HostLink {
     }
 
     async fn told_pc(&self, ask: Ask) -> Result<Pc, LinkError> {
-        match self.ask(ask).await? {
-            Tell::Pc(pc) => Ok(pc),
-            other => Err(unexpected(&other)),
-        }
+        let answer = self.ask(ask).await?;
+        if let Tell::Pc(pc) = answer { Ok(pc) } else { Err(unexpected(&answer)) }
     }
 
     /// What was found on this PC, for people. In `report` mode alone.
@@ -344,10 +342,8 @@ impl HostLink {
     /// # Errors
     /// [`LinkError`].
     pub async fn facts(&self) -> Result<Few<Fact, 24>, LinkError> {
-        match self.ask(Ask::Facts).await? {
-            Tell::Facts(facts) => Ok(facts),
-            other => Err(unexpected(&other)),
-        }
+        let answer = self.ask(Ask::Facts).await?;
+        if let Tell::Facts(facts) = answer { Ok(facts) } else { Err(unexpected(&answer)) }
     }
 
     /// Who stops waiting for the answer leaves the question to its end: the next one waits for

@@ -9,7 +9,7 @@ use protocol::{
     device,
     host::{
         Text,
-        app::{Ending, Hello, Join, Known, Pc, Proxy},
+        app::{Ending, Hello, Join, Known, Mode, Pc, Proxy},
         tile::Outcome,
     },
     id::TenantId,
@@ -29,6 +29,8 @@ pub struct Hosted {
     /// An outcome may carry a sign-in.
     pub may_sign_in: bool,
     pub(crate) proxy: Proxy,
+    /// A window is over the tile, so that the tile is told what takes long.
+    pub(crate) has_window: bool,
     pc: Pc,
     has_key: bool,
     /// Lives as long as the run, and is wiped with it.
@@ -59,6 +61,7 @@ impl Hosted {
             user: hello.user.as_ref().map(|user| user.as_str().to_owned()),
             may_sign_in: hello.may_sign_in,
             proxy: hello.proxy.clone(),
+            has_window: matches!(hello.mode, Mode::SignIn | Mode::Setup),
             pc: hello.pc,
             has_key: hello.device.is_some(),
             run_key: SigningKey::from_bytes(&seed),

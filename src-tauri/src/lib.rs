@@ -9,10 +9,14 @@ mod host_link;
 mod hosted;
 mod policy;
 mod proof;
+mod report;
 mod resume;
 mod seal;
 mod service_client;
+mod tile;
 mod view;
+mod windowless;
+mod words;
 
 #[cfg(feature = "window")]
 mod commands;
@@ -34,6 +38,7 @@ pub use crate::{
     policy::{Policy, PolicyError},
     service_client::Why,
     view::AnyView,
+    windowless::run as run_without_window,
 };
 
 /// Reads command line and settings and runs until the window is closed.
@@ -64,8 +69,25 @@ fn hosted(command_line: &CommandLine) -> std::process::ExitCode {
     link.leave_in_time();
     match hello.mode {
         app::Mode::SignIn | app::Mode::Setup => window::run_hosted(command_line, link, &hello),
-        app::Mode::Tile | app::Mode::Report => {
-            command_line::complain("this mode is not in this version")
-        }
+        app::Mode::Tile | app::Mode::Report => without_window(command_line, &link, &hello),
+    }
+}
+
+#[cfg(feature = "window")]
+fn without_window(
+    command_line: &CommandLine,
+    link: &HostLink,
+    hello: &protocol::host::app::Hello,
+) -> std::process::ExitCode {
+    let done = Policy::load(command_line.policy.as_deref())
+        .map_err(|mistake| mistake.to_string())
+        .and_then(|policy| {
+            let rng = system_randomness();
+            let rng = rng.map_err(|error| format!("the system has no randomness: {error}"))?;
+            run_without_window(link, hello, policy, window::system_clock(), rng)
+        });
+    match done {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(mistake) => command_line::complain(&mistake),
     }
 }

@@ -14,6 +14,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use protocol::{
     api::{Call, Start},
+    device::{DeviceNonce, DeviceReport, DeviceReported, TileFace},
     host::app,
 };
 use rand::CryptoRng;
@@ -186,6 +187,32 @@ impl ServiceClient {
                 .body(change.body.clone())
         })
         .await
+    }
+
+    /// What a report of this PC is to be signed over.
+    pub(crate) async fn device_nonce(&self) -> Result<[u8; 32], Failure> {
+        let path = "api/v1/devices/nonce";
+        let nonce: DeviceNonce = self.ask(Method::GET, path, None, |request| request).await?;
+        nonce.nonce.array().ok_or_else(|| Why::Service.into())
+    }
+
+    /// Hands in the report of this PC; the device, as the service names it.
+    pub(crate) async fn report(&self, report: &DeviceReport) -> Result<[u8; 16], Failure> {
+        // Room enough that no copy of the token is left behind by growing.
+        let mut json = Zeroizing::new(Vec::with_capacity(8192));
+        serde_json::to_writer(&mut *json, report).map_err(|_| Why::Service)?;
+        let body = Bytes::from_owner(json);
+        let reported: DeviceReported = self
+            .ask(Method::POST, "api/v1/devices/report", None, |request| {
+                request.header(CONTENT_TYPE, "application/json").body(body)
+            })
+            .await?;
+        Ok(reported.device.0.into_bytes())
+    }
+
+    /// How the tile on the sign-in screen shall look.
+    pub(crate) async fn tile(&self) -> Result<TileFace, Failure> {
+        self.ask(Method::GET, "api/v1/tile", None, |request| request).await
     }
 
     /// Seconds that our clock is ahead of the service's.

@@ -165,7 +165,7 @@ fn open(app: &AppHandle, shape: Shape) -> tauri::Result<()> {
     lockdown::after(&window, shape.without_gpu)
 }
 
-fn system_clock() -> Clock {
+pub(crate) fn system_clock() -> Clock {
     Arc::new(|| {
         #[expect(
             clippy::disallowed_methods,

@@ -60,13 +60,12 @@ impl Controller {
         let mut has_started = self.has_started.subscribe();
         // The controller outlives this call, so the other end is there.
         let _ = has_started.wait_for(|started| *started).await;
-        match host.accepts(connect).await {
-            // Nobody has an old password on the first day.
-            AcceptsNewPassword::AfterNetwork if self.is_first_day() => {
-                AcceptsNewPassword::OnlyOnNetwork
-            }
-            accepts => accepts,
+        let accepts = host.accepts(connect).await;
+        // Nobody has an old password on the first day.
+        if accepts == AcceptsNewPassword::AfterNetwork && self.is_first_day() {
+            return AcceptsNewPassword::OnlyOnNetwork;
         }
+        accepts
     }
 
     fn is_first_day(&self) -> bool {
@@ -131,7 +130,9 @@ impl Controller {
         let (Some(host), Some(known)) = (&self.host, view.known()) else { return };
         let (outcome, act) = match &known.stage {
             Stage::Checking | Stage::Working { .. } => {
-                host.link.status(&known.plain.title);
+                if host.has_window {
+                    host.link.status(&known.plain.title);
+                }
                 let Stage::Working { act, .. } = known.stage else { return };
                 (Outcome::NotKnown, act)
             }
