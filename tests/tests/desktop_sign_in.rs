@@ -4,7 +4,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, mpsc},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
     thread,
     time::Duration,
 };
@@ -68,8 +68,8 @@ impl Launcher for ByDriver {
     fn launch(&self, launch: Launch<'_>) -> std::io::Result<Running> {
         let pipes = Pipes::new(launch.folder).map_err(std::io::Error::other)?;
         let (display, policy) = (Arc::clone(&self.display), self.policy.clone());
-        let settings = self.settings.lock().unwrap().clone();
-        let (theirs, apps) = (pipes.clone(), self.apps.lock().unwrap().clone());
+        let settings = locked(&self.settings).clone();
+        let (theirs, apps) = (pipes.clone(), locked(&self.apps).clone());
         // A window opens only once the app has heard the host's hello.
         thread::spawn(move || {
             let app = App::open_hosted(&display, &policy, &theirs, &settings);
@@ -79,6 +79,10 @@ impl Launcher for ByDriver {
         let (reader, writer) = (Box::new(reader), Box::new(writer));
         Ok(Running { reader, writer, child: Box::new(Started(pipes)) })
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 struct Started(Pipes);
@@ -157,13 +161,11 @@ impl Screen {
 /// Listens until the tile is told how it ended.
 fn end_of(tile: &mut Tile) -> Result<End> {
     loop {
-        match tile.hear()?.context("the tile hears nothing more")? {
-            Tell::End { outcome, words, grant } => {
-                return Ok(End { outcome, words: words.as_str().to_owned(), grant });
-            }
-            Tell::Status(_) => {}
-            _ => bail!("the tile was told something else"),
+        let told = tile.hear()?.context("the tile hears nothing more")?;
+        if let Tell::End { outcome, words, grant } = told {
+            return Ok(End { outcome, words: words.as_str().to_owned(), grant });
         }
+        anyhow::ensure!(matches!(told, Tell::Status(_)), "the tile was told something else");
     }
 }
 
@@ -362,7 +364,7 @@ fn on_the_first_day_the_administrators_command_reaches_the_company_network() {
 #[test]
 fn a_webview_whose_head_somebody_turns_is_never_opened() {
     let screen = Screen::of(&[], |_| {}).unwrap();
-    screen.settings.lock().unwrap().push(("WEBVIEW2_USER_DATA_FOLDER", "/tmp/elsewhere"));
+    locked(&screen.settings).push(("WEBVIEW2_USER_DATA_FOLDER", "/tmp/elsewhere"));
     let mut tile = screen.press(Way::CannotSignIn).unwrap();
     let end = end_of(&mut tile).unwrap();
     assert_eq!(end.outcome, Outcome::Failed);
