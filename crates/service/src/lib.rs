@@ -14,6 +14,7 @@ pub mod audit;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod devices;
 pub mod directories;
 pub mod doctor;
 pub mod embedded;
