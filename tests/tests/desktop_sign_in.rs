@@ -4,6 +4,7 @@
 
 use std::{
     path::{Path, PathBuf},
+    process::Command,
     sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
     thread,
     time::Duration,
@@ -16,7 +17,7 @@ use protocol::host::{
     tile::{Ask, Form, Outcome, Scenario, Tell, Way},
 };
 use regain_host::{
-    double::{self, Machine, Shared, Tile},
+    double::{self, AsProcess, Machine, Shared, Tile},
     parts::{Child, Launch, Launcher, Policy, Running, Vpn},
     serve::Host,
 };
@@ -30,6 +31,7 @@ use tests::{
     lab::{
         app::{App, Pipes, write_policy},
         display::Display,
+        process::built,
         run_folder::RunFolder,
         service::SignIn,
         wait::{self, PATIENCE},
@@ -66,6 +68,17 @@ struct ByDriver {
 
 impl Launcher for ByDriver {
     fn launch(&self, launch: Launch<'_>) -> std::io::Result<Running> {
+        if launch.session.is_none() {
+            // The report of the day has no window.
+            let (app, policy) = (built("regain", "regain"), self.policy.clone());
+            let app = app.map_err(std::io::Error::other)?;
+            let command = move || {
+                let mut command = Command::new(&app);
+                command.arg("--host").arg("--policy").arg(&policy);
+                command
+            };
+            return AsProcess(command).launch(launch);
+        }
         let pipes = Pipes::new(launch.folder).map_err(std::io::Error::other)?;
         let (display, policy) = (Arc::clone(&self.display), self.policy.clone());
         let settings = locked(&self.settings).clone();
@@ -359,6 +372,44 @@ fn on_the_first_day_the_administrators_command_reaches_the_company_network() {
     walk.press("done-finish").unwrap();
     assert_eq!(end_of(&mut tile).unwrap().outcome, Outcome::Done);
     assert_eq!(screen.organisation.sign_in(&CARLA, NEW).unwrap(), SignIn::Accepted);
+}
+
+#[test]
+fn a_trusted_device_is_told_the_truth_and_uses_up_nobodys_limits() {
+    let anna = "anna.berg@demo.example";
+    let screen = Screen::of(&[ANNA], known("nobody@demo.example")).unwrap();
+    let service = &screen.organisation.service;
+    let token = service.administer(&["device", "token"], &[]).unwrap();
+    screen.pc.with(|pc| {
+        pc.fleet_token = Some(token.trim().to_owned());
+        pc.now += Duration::from_secs(36 * 3_600);
+    });
+    assert!(screen.host.report_if_due(), "a report enrols the device");
+    service.administer(&["device", "trust"], &["DOUBLE"]).unwrap();
+    service.be_candid().unwrap();
+
+    let (mut tile, app) = screen.open().unwrap();
+    app.press("start-cant-sign-in").unwrap();
+    app.see_page("user-id-known").unwrap();
+    app.press("frame-continue").unwrap();
+    let told = wait::until("the truth", PATIENCE, || {
+        Ok(app.heading()?.contains("by yourself").then_some(()))
+    });
+    told.with_context(|| app.text().unwrap_or_default()).unwrap();
+
+    // Somebody else there hears what strangers hear, in the lane of devices.
+    app.press("frame-leave").unwrap();
+    assert_eq!(end_of(&mut tile).unwrap().outcome, Outcome::Cancelled);
+    let (_tile, app) = screen.open().unwrap();
+    let mut walk = screen.walk(&app, "sign-in-enrolled");
+    walk.see("start-title").unwrap();
+    walk.press("start-cant-sign-in").unwrap();
+    app.fill(anna).unwrap();
+    walk.press("frame-continue").unwrap();
+    walk.see("enter-code-title").unwrap();
+    let case = app.measure("return document.querySelector('.case').textContent;").unwrap();
+    let trail = service.administer(&["audit", "show"], &[case.as_str().unwrap()]).unwrap();
+    assert!(trail.contains("enrolled-device"), "{trail}");
 }
 
 #[test]
