@@ -88,7 +88,11 @@ impl Patient {
         self.begin(user_id)?;
         let code = read()?;
         self.step("recovery/code", &json!({ "code": code }))?;
-        self.wait_for(&["choice"]).map(drop)
+        // A directory that did not answer in time, on a busy machine, is asked again.
+        while self.wait_for(&["choice"])?["stage"]["finding"] == "unreachable" {
+            self.step("recovery/back", &json!({}))?;
+        }
+        Ok(())
     }
 
     /// The call that does what is asked for, after the page for it was reached.

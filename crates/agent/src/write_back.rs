@@ -238,6 +238,10 @@ impl<D: Directory> WriteBack<D> {
     async fn begin_and_write(&self, arrived: &Arrived) -> Result<(), JournalError> {
         let Change { operation, account, fence, .. } = &arrived.change;
         let allowed = match self.allow(arrived) {
+            Ok(allowed) => self.may_try(&arrived.change, &allowed).await.map(|()| allowed),
+            Err(reason) => Err(reason),
+        };
+        let allowed = match allowed {
             Ok(allowed) => allowed,
             Err(_) if arrived.change.handed_before => return self.only_look(arrived).await,
             Err(reason) => {
@@ -347,6 +351,21 @@ impl<D: Directory> WriteBack<D> {
         let allowed = self.open(arrived)?;
         self.local.take_one()?;
         Ok(allowed)
+    }
+
+    /// A wrong present password counts in the directory. Whatever the service orders, none is
+    /// tried that could lock the account: two are always kept back, one of them for an agent
+    /// that is handed the same order.
+    async fn may_try(&self, change: &Change, allowed: &Allowed) -> Result<(), NotDone> {
+        let kept_back = if change.handed_before { 1 } else { 2 };
+        match allowed {
+            Allowed::Unlock | Allowed::Reset(_) => Ok(()),
+            Allowed::Change { .. } => {
+                let status = self.directory.status(&change.account).await?;
+                let may = status.wrong_tries_left.is_some_and(|left| left > kept_back);
+                may.then_some(()).ok_or(NotDone::Changed)
+            }
+        }
     }
 
     fn open(&self, arrived: &Arrived) -> Result<Allowed, NotDone> {

@@ -21,6 +21,9 @@ use crate::{
 
 /// Messages taken out at once.
 const BATCH: i64 = 16;
+/// A message waits this long after the hint: the person's answer goes first, and what comes
+/// meanwhile is taken out with it.
+const ANSWER_FIRST: Duration = Duration::from_millis(20);
 /// How often the outbox is looked at without a hint.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -30,7 +33,7 @@ pub async fn run(service: Arc<Service>) {
         match send_due(&service).await {
             Ok(0) => {
                 tokio::select! {
-                    () = service.outbox_filled.notified() => {}
+                    () = service.outbox_filled.notified() => tokio::time::sleep(ANSWER_FIRST).await,
                     () = tokio::time::sleep(LOOK_AGAIN) => {}
                 }
             }

@@ -6,7 +6,7 @@
 use std::{
     collections::VecDeque,
     path::PathBuf,
-    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, AtomicU16, AtomicUsize, Ordering},
 };
 
 use directory::{Cookie, Page, Reading};
@@ -56,6 +56,8 @@ struct Counting {
     most_at_once: AtomicUsize,
     fates: Mutex<VecDeque<Fate>>,
     hides_key_version: AtomicBool,
+    /// Ten are taken before it locks; that it is not known when eleven were counted.
+    wrong_tries: AtomicU16,
 }
 
 impl Counting {
@@ -119,6 +121,7 @@ impl Directory for Counting {
             protected: false,
             rules: PasswordRules::unread(),
             fence: Fence { key_version, ..fence() },
+            wrong_tries_left: 10_u16.checked_sub(self.wrong_tries.load(Ordering::SeqCst)),
             ..AccountStatus::default()
         })
     }
@@ -415,6 +418,36 @@ async fn to_a_second_writer_a_wrong_present_password_may_be_the_first_ones_doing
     let directory = Counting::with([Fate::Refused(NotDone::OldPassword)]);
     let handed = again(change_password(1));
     assert_eq!(Lab::new(&directory).order(handed).await, not_done(NotDone::OldPassword));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_wrong_password_that_could_lock_the_account_is_tried_whatever_is_ordered() {
+    let with = |wrong_tries| {
+        let directory = Counting::with([]);
+        directory.wrong_tries.store(wrong_tries, Ordering::SeqCst);
+        directory
+    };
+    for (wrong_tries, handed_before, outcome) in [
+        (7, false, Outcome::Done),
+        (8, false, not_done(NotDone::Changed)),
+        (10, false, not_done(NotDone::Changed)),
+        // Nobody can say.
+        (11, false, not_done(NotDone::Changed)),
+        // The first agent's try is counted already.
+        (8, true, Outcome::Done),
+    ] {
+        let directory = with(wrong_tries);
+        let order = Change { handed_before, ..change_password(1) };
+        assert_eq!(Lab::new(&directory).order(order).await, outcome, "{wrong_tries}");
+        assert_eq!(directory.writes(), usize::from(outcome == Outcome::Done));
+    }
+    // Handed on, and none may be tried: only looked at, so that nothing untrue is told.
+    let directory = with(9);
+    let order = again(change_password(1));
+    assert_eq!(Lab::new(&directory).order(order).await, not_done(NotDone::DirectoryUnreachable));
+    // A new password, and an unlock, cost none.
+    let directory = with(10);
+    assert_eq!(Lab::new(&directory).order(reset(1)).await, Outcome::Done);
 }
 
 #[tokio::test(start_paused = true)]

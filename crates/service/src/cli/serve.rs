@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use axum_server::{Handle, tls_rustls::RustlsConfig};
+use axum_server::{Handle, accept::NoDelayAcceptor, tls_rustls::RustlsConfig};
 use clap::Args;
 use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
@@ -63,12 +63,15 @@ async fn serve(service: Arc<Service>) -> anyhow::Result<()> {
         Some(tls) => {
             let files = RustlsConfig::from_pem_file(&tls.certificate, &tls.key).await;
             let files = files.context("`http.tls` certificate and key cannot be used")?;
-            let mut server = axum_server::from_tcp_rustls(listener, files)?.handle(handle);
+            let server = axum_server::from_tcp_rustls(listener, files)?.handle(handle);
+            let mut server = server.map(|tls| tls.acceptor(NoDelayAcceptor::new()));
             bound_slow_clients(server.http_builder());
             server.serve(router).await?;
         }
         None => {
-            let mut server = axum_server::from_tcp(listener)?.handle(handle);
+            let server = axum_server::from_tcp(listener)?.handle(handle);
+            // A short answer is sent at once, and not when the one before was acknowledged.
+            let mut server = server.acceptor(NoDelayAcceptor::new());
             bound_slow_clients(server.http_builder());
             server.serve(router).await?;
         }
