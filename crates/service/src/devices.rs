@@ -9,19 +9,22 @@ use std::{net::IpAddr, sync::Arc};
 use protocol::{
     device::{DeviceReport, FleetToken},
     host::statement::{Fact, Found, KeyKind, Readiness},
-    id::{DeviceId, TenantId},
+    id::{DeviceId, FleetTokenId, TenantId},
     problem::ProblemCode,
     text::is_invisible,
 };
-use recovery::{Lane, Limit, Limits, Times, Timestamp};
+use rand::CryptoRng;
+use recovery::{Lane, Limit, Limits, Span, Times, Timestamp};
 use serde_json::{Value, json};
-use store::{AuditEvent, DeviceRow, NewReport, Tx};
+use store::{AuditEvent, DeviceRow, FleetTokenRow, NewReport, Tx};
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use crate::{
     audit::Event,
     flow::{Refused, limit_key, source_block},
     keys::{Keys, Purpose},
+    readiness::StoredFact,
     service::Service,
     tenants::Tenant,
 };
@@ -46,8 +49,45 @@ fn nonce_at(keys: &Keys, tenant: TenantId, shown: &[u8; 32], now: Timestamp) -> 
     (is_ours && at <= now && now.since(at) < Times::DEVICE_NONCE).then_some(at)
 }
 
+/// What a new fleet token shall be good for.
+#[derive(Clone, Debug)]
+pub struct TokenWish {
+    /// For whom.
+    pub tenant: TenantId,
+    /// What it is for.
+    pub note: String,
+    /// For how many devices.
+    pub most: u32,
+    /// For how long.
+    pub life: Span,
+}
+
+/// Makes a fleet token, and the row that is stored of it.
+pub fn make_token(
+    keys: &Keys,
+    rng: &mut (impl CryptoRng + ?Sized),
+    wish: TokenWish,
+    now: Timestamp,
+) -> (FleetToken, FleetTokenRow) {
+    let id = FleetTokenId::new(now.unix_millis(), rng).0;
+    let mut token = FleetToken { id: *id.as_bytes(), secret: Zeroizing::new([0; 32]) };
+    rng.fill_bytes(token.secret.as_mut());
+    let row = FleetTokenRow {
+        id,
+        tenant: wish.tenant.0,
+        hash: token_hash(keys, &token).to_vec(),
+        note: wish.note,
+        most: i64::from(wish.most),
+        used: 0,
+        created_at: now,
+        expires_at: now.plus(wish.life),
+        revoked_at: None,
+    };
+    (token, row)
+}
+
 /// The hash under which a fleet token's secret is stored.
-pub(crate) fn token_hash(keys: &Keys, token: &FleetToken) -> [u8; 32] {
+fn token_hash(keys: &Keys, token: &FleetToken) -> [u8; 32] {
     keys.hash(Purpose::FleetToken, &[&token.id, token.secret.as_slice()])
 }
 
@@ -209,25 +249,24 @@ impl Taking {
 }
 
 fn report_of(readiness: &Readiness, nonce_at: Timestamp) -> NewReport {
-    let facts: Vec<Value> = readiness.facts.as_slice().iter().map(fact_json).collect();
+    let facts: Vec<StoredFact> = readiness.facts.as_slice().iter().map(stored).collect();
     NewReport {
         name: one_line(readiness.name.as_str()),
         windows: one_line(readiness.windows.as_str()),
         version: one_line(readiness.version.as_str()),
-        facts: Value::from(facts).to_string(),
+        facts: serde_json::to_string(&facts).unwrap_or_default(),
         nonce_at,
         mark: readiness.mark.0.to_vec(),
         mark_before: readiness.before.0.to_vec(),
     }
 }
 
-/// By the stable names: the numbers of the frames are the wire's alone.
-fn fact_json(fact: &Fact) -> Value {
-    json!({
-        "check": fact.check.name(),
-        "found": found_text(fact.found),
-        "seen": one_line(fact.seen.as_str()),
-    })
+fn stored(fact: &Fact) -> StoredFact {
+    StoredFact {
+        check: fact.check.name().to_owned(),
+        found: found_text(fact.found).to_owned(),
+        seen: one_line(fact.seen.as_str()),
+    }
 }
 
 /// The stable name of what a check found.
@@ -248,6 +287,6 @@ const fn kind_text(kind: KeyKind) -> &'static str {
 }
 
 /// What a PC says is shown in terminals and lists: one line, and nothing that hides or turns it.
-fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() || is_invisible(c) { ' ' } else { c }).collect()
 }

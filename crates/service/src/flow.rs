@@ -24,6 +24,7 @@ pub use view::{look, of as view_of, wait_for_change};
 pub(crate) use call::{count_act, count_present_password, present_password_tries};
 pub(crate) use code::forget_wrong as forget_wrong_codes;
 pub(crate) use code::{limit_key, source_block};
+pub(crate) use lane::release_device;
 pub use lane::release_name;
 pub(crate) use message::{post as post_message, post_notice};
 pub(crate) use view::binding;

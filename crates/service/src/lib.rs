@@ -24,6 +24,7 @@ pub mod jobs;
 pub mod keys;
 pub mod locale;
 pub mod notify;
+mod readiness;
 pub mod service;
 pub mod tenants;
 pub mod welcome;

@@ -174,6 +174,23 @@ pub async fn release_name(
     Ok(())
 }
 
+/// Forgets what was counted of a device: an administrator lets it in again.
+///
+/// # Errors
+/// When the store refuses.
+pub(crate) async fn release_device(
+    tx: &mut Tx<'_>,
+    keys: &Keys,
+    device: Uuid,
+) -> Result<(), StoreError> {
+    for by_name in [BEGIN, SEND, WRONG] {
+        if let Some((key, _)) = by_name.counts(keys, &[], Some(device)).last() {
+            tx.forget(key).await?;
+        }
+    }
+    Ok(())
+}
+
 /// What became of the proof that a beginning offers, as far as can be said without the store.
 pub(super) enum Offered {
     /// There is none.
