@@ -7,4 +7,3 @@ simple-different = كلمتا المرور الجديدتان مختلفتان. 
 simple-still-there = لحماية حسابك نغلق هذا بعد نحو دقيقة.
 simple-list = { $title }: { $all }
 simple-help = { $name } – { $all }
-simple-looking = يبحث هذا الحاسوب عن شبكة الشركة.

@@ -7,4 +7,3 @@ simple-different = Die beiden neuen Passwörter waren verschieden. Geben Sie sie
 simple-still-there = Zum Schutz Ihres Kontos schließen wir das in etwa einer Minute.
 simple-list = { $title }: { $all }
 simple-help = { $name } – { $all }
-simple-looking = Dieser PC sucht das Firmennetz.

@@ -8,4 +8,3 @@ simple-different = The two new passwords were different. Type them again
 simple-still-there = To keep your account safe, we close this in about a minute.
 simple-list = { $title }: { $all }
 simple-help = { $name } – { $all }
-simple-looking = This PC is looking for the company network.

@@ -14,7 +14,7 @@ use protocol::{
     api::{Act, Draws, Reason, Stage},
     host::{
         SecretText,
-        app::{Cause, Ending, Hello, Join, Known, Pc, Slot},
+        app::{Cause, Ending, Hello, Join},
         tile::{Answer, Outcome, Way},
     },
     problem::ProblemCode,
@@ -27,8 +27,8 @@ use self::{
     page::{Over, Page, Press, fit},
 };
 use crate::{
-    AcceptsNewPassword, AnyView, Controller, HostLink, LinkError, Refusal, SIGN_OF_LIFE, Started,
-    Stop, Typed,
+    AcceptsNewPassword, AnyView, Controller, HostLink, Leave, Refusal, SIGN_OF_LIFE, Started, Stop,
+    Typed,
     words::{Value, Words},
 };
 
@@ -38,15 +38,13 @@ const WARNING: Duration = Duration::from_secs(60);
 const AFTER_END: Duration = Duration::from_secs(2);
 /// While something is awaited nobody counts as away; the host hears of it this often.
 const PRESENT: Duration = Duration::from_secs(60);
-/// Longest that the service is asked how it stands once the host wants an end.
-const LAST_CALL: Duration = Duration::from_millis(1_200);
 /// Longest pause between two readings of a view that cannot be read.
 const MOST_PAUSE: Duration = Duration::from_secs(8);
 
 /// Runs until it has come to an end, and says which.
 pub(crate) async fn run(link: &HostLink, hello: &Hello, controller: Arc<Controller>) -> Ending {
     link.ready();
-    Run::new(link, hello, controller).to_its_end().await
+    Run::new(link, hello, controller).until_its_end().await
 }
 
 type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -57,7 +55,8 @@ struct Run<'a> {
     controller: Arc<Controller>,
     form: Form,
     language: String,
-    pc: Pc,
+    /// A new password counts here only once a domain controller was reached.
+    needs_controller: bool,
     /// The page that is drawn, and the number of its view.
     drawn: Option<Page>,
     number: u32,
@@ -73,7 +72,7 @@ struct Run<'a> {
     held: Option<(Typing, Typing)>,
     starting: Option<Later<Started>>,
     /// What this PC can do after a new password is set.
-    looking: Option<Later<Result<Pc, LinkError>>>,
+    looking: Option<Later<AcceptsNewPassword>>,
     has_looked: bool,
     failures: u32,
     read_at: Instant,
@@ -85,7 +84,7 @@ enum Event {
     Stop(Stop),
     Answer(Answer),
     Started(Started),
-    Looked(Result<Pc, LinkError>),
+    Looked(AcceptsNewPassword),
     Read(Result<AnyView, Refusal>),
     Time,
 }
@@ -109,9 +108,10 @@ impl<'a> Run<'a> {
         let form = Form {
             words: Words::of(language),
             help: None,
-            accepts: accepts(&hello.pc),
+            accepts: AcceptsNewPassword::Unknown,
             first_day: hello.way == Some(Way::FirstDay),
             user_id: user_id.to_owned(),
+            known_user_id: user_id.to_owned(),
             at: At::UserId,
             over: Over::Nothing,
             error: None,
@@ -123,7 +123,7 @@ impl<'a> Run<'a> {
             controller,
             form,
             language: language.to_owned(),
-            pc: hello.pc,
+            needs_controller: matches!(hello.pc.join, Join::Domain | Join::Hybrid),
             drawn: None,
             number: 0,
             is_stale: false,
@@ -139,25 +139,24 @@ impl<'a> Run<'a> {
             present_at: now,
         };
         run.start();
-        if needs_controller(hello.pc.join) {
-            let link = link.clone();
-            run.looking = Some(Box::pin(async move { link.pc().await }));
+        if run.needs_controller {
+            run.look(false);
         }
         run
     }
 
-    async fn to_its_end(mut self) -> Ending {
+    async fn until_its_end(mut self) -> Ending {
         loop {
             self.draw();
             let ended = match self.next().await {
-                Event::Stop(stop) => Some(self.leave(stop).await),
+                Event::Stop(stop) => Some(self.leave(Leave::Told(stop)).await),
                 Event::Answer(answer) => self.answered(answer).await,
                 Event::Started(started) => {
-                    self.started(started).await;
+                    self.started(started);
                     None
                 }
-                Event::Looked(pc) => {
-                    self.looked(pc);
+                Event::Looked(accepts) => {
+                    self.looked(accepts);
                     None
                 }
                 Event::Read(read) => {
@@ -281,7 +280,14 @@ impl<'a> Run<'a> {
         let ended = self.form.view().and_then(AnyView::known).map(|view| &view.stage);
         if let Some(Stage::Ended { why }) = ended {
             let why = name_of(why);
-            return Some(self.ending(Outcome::Cancelled, self.ended_words(&why)));
+            let words = self.ended_words(&why);
+            let ending = self.leave(Leave::Pressed).await;
+            let is_cancelled = ending.outcome == Outcome::Cancelled;
+            return Some(if is_cancelled {
+                Ending { words: fit(&words), ..ending }
+            } else {
+                ending
+            });
         }
         None
     }
@@ -297,7 +303,7 @@ impl<'a> Run<'a> {
         self.starting = Some(Box::pin(async move { controller.start().await }));
     }
 
-    async fn started(&mut self, started: Started) {
+    fn started(&mut self, started: Started) {
         match started {
             Started::Ready(greeting) => {
                 self.form.help = Some(greeting.start.tenant.help);
@@ -310,19 +316,10 @@ impl<'a> Run<'a> {
                 }
             }
             Started::Unreachable { why, help, .. } => {
-                self.form.help = match help {
-                    Some(help) => Some(help),
-                    None => self.kept_help().await,
-                };
+                self.form.help = help;
                 self.go_to(At::Unreachable(why));
             }
         }
-    }
-
-    /// Whom to ask, as the last report brought it.
-    async fn kept_help(&self) -> Option<protocol::api::Help> {
-        let kept = self.link.get(Slot::Contact).await.ok().flatten()?;
-        serde_json::from_slice(&kept).ok()
     }
 
     /// What was pressed, with what was typed. An answer that fits no page that is drawn is none.
@@ -405,7 +402,7 @@ impl<'a> Run<'a> {
                     self.form.user_id = view.user_id.clone();
                 }
             }
-            Press::Finish => return Some(self.finish().await),
+            Press::Finish => return Some(self.leave(Leave::Pressed).await),
         }
         None
     }
@@ -442,7 +439,7 @@ impl<'a> Run<'a> {
             _ = self.link.stopped() => return,
             started = starting => started,
         };
-        self.started(started).await;
+        self.started(started);
     }
 
     async fn hand_in_code(&mut self, typed: &Typing) {
@@ -562,25 +559,24 @@ impl<'a> Run<'a> {
     fn look_for_the_network(&mut self) {
         let stage = self.form.view().and_then(AnyView::known).map(|view| &view.stage);
         let is_new = matches!(stage, Some(Stage::Done { act: Act::Reset | Act::Change, .. }));
-        if !is_new || self.has_looked || !needs_controller(self.pc.join) {
-            return;
+        if is_new && self.needs_controller && !self.has_looked {
+            self.has_looked = true;
+            self.form.looking = true;
+            self.look(true);
         }
-        self.has_looked = true;
-        self.form.looking = true;
-        let (link, vpn) = (self.link.clone(), self.pc.vpn_hook);
-        self.looking =
-            Some(Box::pin(async move { if vpn { link.connect().await } else { link.pc().await } }));
     }
 
-    fn looked(&mut self, pc: Result<Pc, LinkError>) {
+    /// What this PC does with a new password; with `connect` after it tried to reach the
+    /// organisation's network.
+    fn look(&mut self, connect: bool) {
+        let controller = Arc::clone(&self.controller);
+        let look = async move { controller.accepts_new_password(connect).await };
+        self.looking = Some(Box::pin(look));
+    }
+
+    fn looked(&mut self, accepts: AcceptsNewPassword) {
         self.form.looking = false;
-        match pc {
-            Ok(pc) => {
-                self.pc = pc;
-                self.form.accepts = accepts(&pc);
-            }
-            Err(error) => tracing::warn!(%error, "what this PC can do"),
-        }
+        self.form.accepts = accepts;
         if let Some(told) = self.form.told() {
             self.told = Some(told);
         }
@@ -668,71 +664,34 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The person is through. That the service closes the recovery is a courtesy.
-    async fn finish(&mut self) -> Ending {
-        let cancel = self.controller.cancel();
-        let _ = tokio::time::timeout(LAST_CALL, cancel).await;
-        self.told_ending(String::new())
-    }
-
-    /// The host wants an end, which has to be a true one.
-    async fn leave(&mut self, stop: Stop) -> Ending {
-        let keeps = match stop {
-            // What a loss of power broke off may be taken up again.
-            Stop::Cancelled(Cause::Power) | Stop::HostGone => true,
-            Stop::Cancelled(
-                Cause::Person
-                | Cause::Session
-                | Cause::Idle
-                | Cause::Time
-                | Cause::Tile
-                | Cause::Rules,
-            ) => false,
-        };
-        let is_open = self.form.view().is_some_and(|view| !view.has_ended());
-        if is_open && (self.changing || !keeps) {
-            let controller = Arc::clone(&self.controller);
-            let last = async {
-                let cancelled = controller.cancel().await;
-                match cancelled {
-                    Ok(view) => Ok(view),
-                    // Not now: then how it stands is what counts.
-                    Err(_) => controller.watch(SIGN_OF_LIFE).await,
-                }
-            };
-            match tokio::time::timeout(LAST_CALL, last).await {
-                Ok(Ok(view)) => self.show(view),
-                Ok(Err(_)) | Err(_) if self.changing => self.told = Some(self.not_known()),
-                Ok(Err(_)) | Err(_) => {}
-            }
+    /// Says the one outcome, which has to be a true one.
+    async fn leave(&mut self, leave: Leave) -> Ending {
+        self.controller.end_in_time(leave).await;
+        let mut ending = self.controller.ending();
+        if let Some(told) = self.told.take().filter(|told| told.outcome == ending.outcome) {
+            ending.words = fit(&told.words);
         }
-        let words = match stop {
-            Stop::Cancelled(Cause::Idle) => self.ended_words("idle"),
-            Stop::Cancelled(Cause::Time) => self.ended_words("too-long"),
-            Stop::Cancelled(
-                Cause::Person | Cause::Session | Cause::Power | Cause::Tile | Cause::Rules,
+        if ending.outcome == Outcome::Cancelled && self.changing {
+            // The directory may be changed: nobody has heard yet.
+            let line = |key: &str| self.form.words.say(key);
+            let words = format!("{}\n{}", line("not-known-title"), line("not-known-next"));
+            return Ending { outcome: Outcome::NotKnown, words: fit(&words), sign_in: None };
+        }
+        let why = match leave {
+            Leave::Told(Stop::Cancelled(Cause::Idle)) => "idle",
+            Leave::Told(Stop::Cancelled(Cause::Time)) => "too-long",
+            Leave::Told(
+                Stop::Cancelled(
+                    Cause::Person | Cause::Session | Cause::Power | Cause::Tile | Cause::Rules,
+                )
+                | Stop::HostGone,
             )
-            | Stop::HostGone => String::new(),
+            | Leave::Pressed => return ending,
         };
-        self.told_ending(words)
-    }
-
-    fn not_known(&self) -> Told {
-        let line = |key: &str| self.form.words.say(key);
-        let words = format!("{}\n{}", line("not-known-title"), line("not-known-next"));
-        Told { outcome: Outcome::NotKnown, words }
-    }
-
-    /// With what came of it, or with these words when nothing was tried.
-    fn told_ending(&mut self, words: String) -> Ending {
-        match self.told.take() {
-            Some(Told { outcome, words }) => self.ending(outcome, words),
-            None => self.ending(Outcome::Cancelled, words),
+        if ending.outcome == Outcome::Cancelled {
+            ending.words = fit(&self.ended_words(why));
         }
-    }
-
-    fn ending(&self, outcome: Outcome, words: String) -> Ending {
-        Ending { outcome, words: fit(&words), sign_in: None }
+        ending
     }
 }
 
@@ -750,19 +709,6 @@ fn seconds(seconds: u32) -> Duration {
 
 fn before(at: Instant, span: Duration, now: Instant) -> Instant {
     at.checked_sub(span).filter(|at| *at > now).unwrap_or(now + Duration::from_millis(1))
-}
-
-/// Whether a new password counts on this PC only once a domain controller was reached.
-fn needs_controller(join: Join) -> bool {
-    matches!(join, Join::Domain | Join::Hybrid)
-}
-
-fn accepts(pc: &Pc) -> AcceptsNewPassword {
-    match pc.controller {
-        Known::Yes => AcceptsNewPassword::Now,
-        Known::No if needs_controller(pc.join) => AcceptsNewPassword::AfterNetwork,
-        Known::No | Known::Unknown => AcceptsNewPassword::Unknown,
-    }
 }
 
 fn retyped(typed: &Typing) -> Typed {

@@ -90,14 +90,20 @@ impl Controller {
 
     /// Ends the recovery where that is meant, and says the one outcome to the host.
     pub async fn leave(&self, leave: Leave) {
-        let Some(host) = &self.host else { return };
+        self.end_in_time(leave).await;
+        if let Some(host) = &self.host {
+            host.link.end(self.ending());
+        }
+    }
+
+    /// The first half of it: ends the recovery where that is meant.
+    pub(crate) async fn end_in_time(&self, leave: Leave) {
         if leave.ends_it() {
             let ended = tokio::time::timeout(TIME_TO_CANCEL, self.end_recovery()).await;
             if ended.is_err() {
                 tracing::warn!("the service was not told in time; it ends the recovery by itself");
             }
         }
-        host.link.end(self.ending());
     }
 
     /// The next person here must not find it, so it is forgotten first; then the service is told.
@@ -111,7 +117,8 @@ impl Controller {
         }
     }
 
-    fn ending(&self) -> Ending {
+    /// The one outcome. Said once: with it goes what signs the person in.
+    pub(crate) fn ending(&self) -> Ending {
         let mut state = lock(&self.state);
         let password = state.to_sign_in.take();
         let Some(told) = state.told.take() else {

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// No tenant has a label in more languages; what is remembered of them fits its slot.
-const MOST_LANGUAGES: usize = 40;
+const MOST_LANGUAGES: usize = 80;
 
 /// What was brought: a short sum of each part. Kept in [`Slot::Other`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

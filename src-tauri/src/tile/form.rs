@@ -2,9 +2,10 @@
 //! so that any view whatever can be drawn in a test. Decides nothing: which calls there are is
 //! said by the view.
 
+mod passwords;
+
 use std::time::Duration;
 
-use password::{Finding as Judged, PasswordRefusal, PasswordRules, judge};
 use protocol::{
     api::{Act, Call, Finding, Gate, Help, MethodOffer, Stage, View},
     directory::NotDone,
@@ -34,6 +35,8 @@ pub(super) struct Form {
     pub(super) first_day: bool,
     /// As typed so far, or as this PC knows it.
     pub(super) user_id: String,
+    /// As this PC knows it, so that it is only confirmed.
+    pub(super) known_user_id: String,
     pub(super) at: At,
     pub(super) over: Over,
     /// What is to be mended, in words.
@@ -124,13 +127,18 @@ impl Form {
             label: self.say("enter-code-user-id"),
             kind: Kind::Plain(self.user_id.clone()),
         };
-        Page { title: self.say("user-id-title"), text, fields: vec![field], choices }
+        let known = !changing && !self.user_id.is_empty() && self.user_id == self.known_user_id;
+        let title = if known { "user-id-known" } else { "user-id-title" };
+        Page { title: self.say(title), text, fields: vec![field], choices }
     }
 
     /// Before the first gate: that a new password counts here only later.
     fn after_network(&self, gate: Gate) -> Option<String> {
-        let later = gate.number <= 1 && self.accepts == AcceptsNewPassword::AfterNetwork;
-        later.then(|| self.say("start-after-network"))
+        let later = match self.accepts {
+            AcceptsNewPassword::AfterNetwork | AcceptsNewPassword::OnlyOnNetwork => true,
+            AcceptsNewPassword::Now | AcceptsNewPassword::Unknown => false,
+        };
+        (later && gate.number <= 1).then(|| self.say("start-after-network"))
     }
 
     fn unreachable(&self, why: Why) -> Page {
@@ -183,26 +191,7 @@ impl Form {
     fn known(&self, view: &View, over: Over, age: Duration) -> Page {
         let can = |call| view.calls.contains(&call);
         let mut page = match &view.stage {
-            Stage::ChooseMethod { gate, methods } => {
-                let mut ways = Vec::new();
-                if can(Call::ChooseMethod) {
-                    ways.extend(methods.iter().map(|offer| {
-                        let press = Press::Method(offer.id.clone());
-                        Choice::new(self.masked("choose-method-email", offer), press)
-                    }));
-                }
-                self.other_ways(view, &mut ways);
-                let second = gate.number > 1;
-                let title = if second { "choose-method-second" } else { "choose-method-title" };
-                let mut text = vec![self.list("enter-code-user-id", &view.user_id)];
-                text.extend(self.after_network(*gate));
-                Page {
-                    title: self.say(title),
-                    text,
-                    fields: Vec::new(),
-                    choices: self.two(ways, over),
-                }
-            }
+            Stage::ChooseMethod { gate, methods } => self.choose(view, *gate, methods, over),
             Stage::EnterCode { .. } => self.enter_code(view, over, age),
             Stage::Checking => {
                 let long = if age >= LONG { "checking-long" } else { "checking-text" };
@@ -210,40 +199,11 @@ impl Form {
             }
             Stage::Choice { finding, acts } => self.choice(view, *finding, acts, over),
             Stage::NewPassword { first, rules, refused, .. } => {
-                let title = if *first { "new-password-title-first" } else { "new-password-title" };
-                let text = match refused {
-                    Some(refusal) => self.refused(*refusal),
-                    None => self.say("new-password-help"),
-                };
-                let fields = ["change-password-new", "simple-new-again"];
-                Page {
-                    title: self.say(title),
-                    text: vec![text, self.rules(rules)],
-                    fields: fields.map(|label| Field::password(self.say(label))).into(),
-                    choices: self.submit("new-password-submit", Press::NewPassword, view),
-                }
+                self.new_password(view, *first, rules, *refused)
             }
-            Stage::ChangePassword { .. } if over == Over::Again => Page {
-                title: self.say("simple-again-title"),
-                text: Vec::new(),
-                fields: vec![Field::password(self.say("simple-new-again"))],
-                choices: vec![
-                    self.go("change-password-submit", Press::ChangeAgain),
-                    self.go("frame-back", Press::Open(Over::Nothing)),
-                ],
-            },
+            Stage::ChangePassword { .. } if over == Over::Again => self.again(),
             Stage::ChangePassword { rules, refused, .. } => {
-                let refused = refused.map(|refused| match refused.password_refusal() {
-                    Some(refusal) => self.refused(refusal),
-                    None => self.say("change-password-wrong"),
-                });
-                let fields = ["change-password-present", "change-password-new"];
-                Page {
-                    title: self.say("change-password-title"),
-                    text: refused.into_iter().chain([self.rules(rules)]).collect(),
-                    fields: fields.map(|label| Field::password(self.say(label))).into(),
-                    choices: self.submit("frame-continue", Press::ChangePassword, view),
-                }
+                self.change_password(view, rules, *refused)
             }
             Stage::Working { act, since_s } => {
                 let since = Duration::from_secs((*since_s).into()) + age;
@@ -284,6 +244,21 @@ impl Form {
         page
     }
 
+    fn choose(&self, view: &View, gate: Gate, methods: &[MethodOffer], over: Over) -> Page {
+        let mut ways = Vec::new();
+        if view.calls.contains(&Call::ChooseMethod) {
+            ways.extend(methods.iter().map(|offer| {
+                let press = Press::Method(offer.id.clone());
+                Choice::new(self.masked("choose-method-email", offer), press)
+            }));
+        }
+        self.other_ways(view, &mut ways);
+        let title = if gate.number > 1 { "choose-method-second" } else { "choose-method-title" };
+        let mut text = vec![self.list("enter-code-user-id", &view.user_id)];
+        text.extend(self.after_network(gate));
+        Page { title: self.say(title), text, fields: Vec::new(), choices: self.two(ways, over) }
+    }
+
     fn waiting(&self, title: &str, text: &str) -> Page {
         Page { title: self.say(title), text: vec![self.say(text)], ..Page::default() }
     }
@@ -306,15 +281,6 @@ impl Form {
             Over::Nothing | Over::UserId | Over::Tips | Over::Again | Over::StillThere => 0,
         };
         two_of(ways, from, self.say("simple-more"))
-    }
-
-    /// The button of a page with fields, and the way back.
-    fn submit(&self, key: &str, press: Press, view: &View) -> Vec<Choice> {
-        let mut choices = vec![self.go(key, press)];
-        if view.calls.contains(&Call::Back) {
-            choices.push(self.go("frame-back", Press::Back));
-        }
-        choices
     }
 
     fn masked(&self, key: &str, offer: &MethodOffer) -> String {
@@ -401,6 +367,10 @@ impl Form {
         // The password is right but good no more: who knows it can change it.
         let known = !fine && acts.contains(&Act::Change);
         let named = name_of(&finding);
+        if !self.words.has(&format!("choice-{named}-title")) {
+            // A finding that there are no words for here: the service's own.
+            return self.only_somebody_else(view, over);
+        }
         let title = if locked && acts.len() < 2 {
             self.say("choice-locked-title-no-choice")
         } else if known && self.words.has(&format!("choice-known-{named}-title")) {
@@ -437,58 +407,20 @@ impl Form {
         if acts.is_empty() && !fine {
             text.push(self.contact());
             ways.push(self.go("done-finish", Press::Finish));
+            self.other_ways(view, &mut ways);
         }
         Page { title, text, fields: Vec::new(), choices: self.two(ways, over) }
     }
 
-    fn refused(&self, refusal: PasswordRefusal) -> String {
-        self.say(&format!("new-password-refused-{}", name_of(&refusal)))
-    }
-
-    /// The rules that a person can do something about, in one line.
-    fn rules(&self, rules: &PasswordRules) -> String {
-        // Those that only odd input breaks are named when it does.
-        let listed = judge("", rules).into_iter().map(|judged| judged.rule).filter(|rule| {
-            !matches!(rule, PasswordRefusal::TooLong | PasswordRefusal::UnusableCharacter)
-        });
-        let mut all: Vec<String> =
-            listed.map(|rule| self.rule("new-password-rule", rule, rules)).collect();
-        if let Some(history) = rules.history.filter(|history| *history > 0) {
-            all.push(self.number("new-password-rule-history", "count", history.into()));
+    fn only_somebody_else(&self, view: &View, over: Over) -> Page {
+        let mut ways = vec![self.go("done-finish", Press::Finish)];
+        self.other_ways(view, &mut ways);
+        Page {
+            title: view.plain.title.clone(),
+            text: vec![view.plain.text.clone(), self.contact()],
+            fields: Vec::new(),
+            choices: self.two(ways, over),
         }
-        let needs = self.list("new-password-rules", &all.join("; "));
-        if rules.complete {
-            needs
-        } else {
-            format!("{needs}. {}", self.say("new-password-rule-incomplete"))
-        }
-    }
-
-    fn rule(&self, key: &str, rule: PasswordRefusal, rules: &PasswordRules) -> String {
-        let count = match rule {
-            PasswordRefusal::TooShort => u32::from(rules.min_length),
-            PasswordRefusal::TooLong => u32::from(rules.max_length),
-            PasswordRefusal::TooFewClasses
-            | PasswordRefusal::ContainsName
-            | PasswordRefusal::UnusableCharacter
-            | PasswordRefusal::UsedBefore
-            | PasswordRefusal::TooNew
-            | PasswordRefusal::TooCommon
-            | PasswordRefusal::Rules => u32::from(rules.min_classes),
-        };
-        self.number(&format!("{key}-{}", name_of(&rule)), "count", count)
-    }
-
-    /// What a new password still lacks, in words; none when the rules that are known take it.
-    pub(super) fn unmet(&self, password: &str, rules: &PasswordRules) -> Option<String> {
-        if password.is_empty() {
-            return Some(self.say("new-password-missing"));
-        }
-        let lacks = |judged: Judged| {
-            (!judged.met).then(|| self.rule("new-password-unmet", judged.rule, rules))
-        };
-        let unmet: Vec<String> = judge(password, rules).into_iter().filter_map(lacks).collect();
-        (!unmet.is_empty()).then(|| unmet.join("\n"))
     }
 
     fn done(
@@ -509,7 +441,7 @@ impl Form {
                 ("done-reset-title", format!("done-reset-{accepts}"), "done-reset-next")
             }
         };
-        let looking = looking.then(|| self.say("simple-looking"));
+        let looking = looking.then(|| self.say("done-reset-looking"));
         let later = replicates_later.then(|| self.say("done-later"));
         let first = looking.unwrap_or_else(|| self.say(&text));
         let text = [first].into_iter().chain(later).chain([self.say(next)]).collect();

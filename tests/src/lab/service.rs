@@ -258,6 +258,17 @@ impl Service {
         set.map(drop)
     }
 
+    /// How the tile on the sign-in screen shall look.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub fn set_tile(&self, arguments: &[&str]) -> Result<()> {
+        let set = self.command(&["tenant", "tile"], |command| {
+            command.args(["--host", &self.host]).args(arguments);
+        });
+        set.map(drop)
+    }
+
     /// What the embedded directory says of an account.
     ///
     /// # Errors

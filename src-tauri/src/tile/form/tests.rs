@@ -12,10 +12,12 @@ use protocol::{
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
+use password::{PasswordRefusal, PasswordRules};
+
 use super::*;
 
 const ACTS: [Act; 3] = [Act::Unlock, Act::Reset, Act::Change];
-const FINDINGS: [Finding; 12] = [
+const FINDINGS: [Finding; 13] = [
     Finding::Locked,
     Finding::NothingWrong,
     Finding::PasswordExpired,
@@ -28,6 +30,7 @@ const FINDINGS: [Finding; 12] = [
     Finding::Protected,
     Finding::TwoForests,
     Finding::Unreachable,
+    Finding::NotSetUp,
 ];
 const REFUSALS: [PasswordRefusal; 9] = [
     PasswordRefusal::TooShort,
@@ -206,6 +209,7 @@ fn form(language: &str, at: At) -> Form {
         accepts: AcceptsNewPassword::Unknown,
         first_day: false,
         user_id: "anna.berg@northwind-clinic.example".to_owned(),
+        known_user_id: String::new(),
         at,
         over: Over::Nothing,
         error: None,
