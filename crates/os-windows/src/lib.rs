@@ -23,6 +23,8 @@ pub mod process;
 #[cfg(windows)]
 pub mod service;
 #[cfg(windows)]
+pub mod stdio;
+#[cfg(windows)]
 pub mod token;
 
 /// A call into Windows that failed.

@@ -15,6 +15,7 @@
 
 pub mod app;
 mod limited;
+pub mod remedy;
 pub mod statement;
 pub mod tile;
 
