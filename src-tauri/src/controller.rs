@@ -202,7 +202,6 @@ impl Controller {
             draws,
             language,
             tenant: self.policy.tenant,
-            device: None,
         };
         let begun = body(&begin)?;
         let meaning = self.digester.meaning(&[&begun]);
