@@ -12,8 +12,9 @@ use tokio::task::JoinHandle;
 const MOST_TIME: Duration = Duration::from_secs(60);
 /// A challenge this close to its end may be past it when the answer arrives.
 const MARGIN_S: i64 = 30;
-/// Longest that a beginning waits for the device's key, after the bot check is solved.
-const SIGNING_TIME: Duration = Duration::from_secs(5);
+/// Longest that a beginning waits for the device's key: the host may be looking for a domain
+/// controller first, for ten seconds.
+const SIGNING_TIME: Duration = Duration::from_secs(12);
 
 /// A proof of work being solved, or solved.
 pub(crate) struct Proof {

@@ -4,7 +4,8 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, mpsc},
+    process::Command,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
     thread,
     time::Duration,
 };
@@ -16,7 +17,7 @@ use protocol::host::{
     tile::{Ask, Form, Outcome, Scenario, Tell, Way},
 };
 use regain_host::{
-    double::{self, Machine, Shared, Tile},
+    double::{self, AsProcess, Machine, Shared, Tile},
     parts::{Child, Launch, Launcher, Policy, Running, Vpn},
     serve::Host,
 };
@@ -30,6 +31,7 @@ use tests::{
     lab::{
         app::{App, Pipes, write_policy},
         display::Display,
+        process::built,
         run_folder::RunFolder,
         service::SignIn,
         wait::{self, PATIENCE},
@@ -66,10 +68,21 @@ struct ByDriver {
 
 impl Launcher for ByDriver {
     fn launch(&self, launch: Launch<'_>) -> std::io::Result<Running> {
+        if launch.session.is_none() {
+            // The report of the day has no window.
+            let (app, policy) = (built("regain", "regain"), self.policy.clone());
+            let app = app.map_err(std::io::Error::other)?;
+            let command = move || {
+                let mut command = Command::new(&app);
+                command.arg("--host").arg("--policy").arg(&policy);
+                command
+            };
+            return AsProcess(command).launch(launch);
+        }
         let pipes = Pipes::new(launch.folder).map_err(std::io::Error::other)?;
         let (display, policy) = (Arc::clone(&self.display), self.policy.clone());
-        let settings = self.settings.lock().unwrap().clone();
-        let (theirs, apps) = (pipes.clone(), self.apps.lock().unwrap().clone());
+        let settings = locked(&self.settings).clone();
+        let (theirs, apps) = (pipes.clone(), locked(&self.apps).clone());
         // A window opens only once the app has heard the host's hello.
         thread::spawn(move || {
             let app = App::open_hosted(&display, &policy, &theirs, &settings);
@@ -79,6 +92,10 @@ impl Launcher for ByDriver {
         let (reader, writer) = (Box::new(reader), Box::new(writer));
         Ok(Running { reader, writer, child: Box::new(Started(pipes)) })
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 struct Started(Pipes);
@@ -157,13 +174,11 @@ impl Screen {
 /// Listens until the tile is told how it ended.
 fn end_of(tile: &mut Tile) -> Result<End> {
     loop {
-        match tile.hear()?.context("the tile hears nothing more")? {
-            Tell::End { outcome, words, grant } => {
-                return Ok(End { outcome, words: words.as_str().to_owned(), grant });
-            }
-            Tell::Status(_) => {}
-            _ => bail!("the tile was told something else"),
+        let told = tile.hear()?.context("the tile hears nothing more")?;
+        if let Tell::End { outcome, words, grant } = told {
+            return Ok(End { outcome, words: words.as_str().to_owned(), grant });
         }
+        anyhow::ensure!(matches!(told, Tell::Status(_)), "the tile was told something else");
     }
 }
 
@@ -360,9 +375,47 @@ fn on_the_first_day_the_administrators_command_reaches_the_company_network() {
 }
 
 #[test]
+fn a_trusted_device_is_told_the_truth_and_uses_up_nobodys_limits() {
+    let anna = "anna.berg@demo.example";
+    let screen = Screen::of(&[ANNA], known("nobody@demo.example")).unwrap();
+    let service = &screen.organisation.service;
+    let token = service.administer(&["device", "token"], &[]).unwrap();
+    screen.pc.with(|pc| {
+        pc.fleet_token = Some(token.trim().to_owned());
+        pc.now += Duration::from_secs(36 * 3_600);
+    });
+    assert!(screen.host.report_if_due(), "a report enrols the device");
+    service.administer(&["device", "trust"], &["DOUBLE"]).unwrap();
+    service.be_candid().unwrap();
+
+    let (mut tile, app) = screen.open().unwrap();
+    app.press("start-cant-sign-in").unwrap();
+    app.see_page("user-id-known").unwrap();
+    app.press("frame-continue").unwrap();
+    let told = wait::until("the truth", PATIENCE, || {
+        Ok(app.heading()?.contains("by yourself").then_some(()))
+    });
+    told.with_context(|| app.text().unwrap_or_default()).unwrap();
+
+    // Somebody else there hears what strangers hear, in the lane of devices.
+    app.press("frame-leave").unwrap();
+    assert_eq!(end_of(&mut tile).unwrap().outcome, Outcome::Cancelled);
+    let (_tile, app) = screen.open().unwrap();
+    let mut walk = screen.walk(&app, "sign-in-enrolled");
+    walk.see("start-title").unwrap();
+    walk.press("start-cant-sign-in").unwrap();
+    app.fill(anna).unwrap();
+    walk.press("frame-continue").unwrap();
+    walk.see("enter-code-title").unwrap();
+    let case = app.measure("return document.querySelector('.case').textContent;").unwrap();
+    let trail = service.administer(&["audit", "show"], &[case.as_str().unwrap()]).unwrap();
+    assert!(trail.contains("enrolled-device"), "{trail}");
+}
+
+#[test]
 fn a_webview_whose_head_somebody_turns_is_never_opened() {
     let screen = Screen::of(&[], |_| {}).unwrap();
-    screen.settings.lock().unwrap().push(("WEBVIEW2_USER_DATA_FOLDER", "/tmp/elsewhere"));
+    locked(&screen.settings).push(("WEBVIEW2_USER_DATA_FOLDER", "/tmp/elsewhere"));
     let mut tile = screen.press(Way::CannotSignIn).unwrap();
     let end = end_of(&mut tile).unwrap();
     assert_eq!(end.outcome, Outcome::Failed);

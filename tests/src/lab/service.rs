@@ -247,6 +247,17 @@ impl Service {
         })
     }
 
+    /// Trusted devices are told at once why the account of their person cannot recover.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub fn be_candid(&self) -> Result<()> {
+        let set = self.command(&["tenant", "candid"], |command| {
+            command.args(["--host", &self.host, "on"]);
+        });
+        set.map(drop)
+    }
+
     /// How the tile on the sign-in screen shall look.
     ///
     /// # Errors
