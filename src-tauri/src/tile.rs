@@ -8,7 +8,13 @@
 mod form;
 mod page;
 
-use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    mem::{Discriminant, discriminant},
+    pin::Pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use protocol::{
     api::{Act, Draws, Reason, Stage},
@@ -20,7 +26,7 @@ use protocol::{
     problem::ProblemCode,
     text::CodeText,
 };
-use tokio::time::Instant;
+use tokio::{task::JoinHandle, time::Instant};
 
 use self::{
     form::{At, Form, LONG, Told, name_of},
@@ -72,7 +78,7 @@ struct Run<'a> {
     held: Option<(Typing, Typing)>,
     starting: Option<Later<Started>>,
     /// What this PC can do after a new password is set.
-    looking: Option<Later<AcceptsNewPassword>>,
+    looking: Option<JoinHandle<AcceptsNewPassword>>,
     has_looked: bool,
     failures: u32,
     read_at: Instant,
@@ -84,7 +90,7 @@ enum Event {
     Stop(Stop),
     Answer(Answer),
     Started(Started),
-    Looked(AcceptsNewPassword),
+    Looked(Option<AcceptsNewPassword>),
     Read(Result<AnyView, Refusal>),
     Time,
 }
@@ -147,6 +153,9 @@ impl<'a> Run<'a> {
 
     async fn until_its_end(mut self) -> Ending {
         loop {
+            if let Some(looked) = self.looking.take_if(|looking| looking.is_finished()) {
+                self.looked(looked.await.ok());
+            }
             self.draw();
             let ended = match self.next().await {
                 Event::Stop(stop) => Some(self.leave(Leave::Told(stop)).await),
@@ -196,7 +205,7 @@ impl<'a> Run<'a> {
             }
             looked = or_never(&mut self.looking) => {
                 self.looking = None;
-                Event::Looked(looked)
+                Event::Looked(looked.ok())
             }
             read = read => Event::Read(read),
             () = tokio::time::sleep_until(wake) => Event::Time,
@@ -571,12 +580,12 @@ impl<'a> Run<'a> {
     fn look(&mut self, connect: bool) {
         let controller = Arc::clone(&self.controller);
         let look = async move { controller.accepts_new_password(connect).await };
-        self.looking = Some(Box::pin(look));
+        self.looking = Some(tokio::spawn(look));
     }
 
-    fn looked(&mut self, accepts: AcceptsNewPassword) {
+    fn looked(&mut self, accepts: Option<AcceptsNewPassword>) {
         self.form.looking = false;
-        self.form.accepts = accepts;
+        self.form.accepts = accepts.unwrap_or(AcceptsNewPassword::Unknown);
         if let Some(told) = self.form.told() {
             self.told = Some(told);
         }
@@ -585,12 +594,18 @@ impl<'a> Run<'a> {
     async fn read(&mut self, read: Result<AnyView, Refusal>) {
         match read {
             Ok(view) => {
-                let is_new = self.form.view().map(AnyView::revision) != Some(view.revision());
-                if is_new {
+                self.failures = 0;
+                if self.form.view().map(AnyView::revision) == Some(view.revision()) {
+                    return;
+                }
+                let is_typed_into = self.drawn.as_ref().is_some_and(|page| !page.fields.is_empty());
+                if is_typed_into && stage_of(Some(&view)) == stage_of(self.form.view()) {
+                    // The same page with other numbers.
+                    self.since = Instant::now();
+                    self.form.at = At::View(view);
+                } else {
                     self.form.error = None;
                     self.show(view);
-                } else {
-                    self.failures = 0;
                 }
             }
             Err(Refusal::Unreachable { .. }) => {
@@ -641,11 +656,7 @@ impl<'a> Run<'a> {
     /// Reads how things stand, which is a sign of life; `because` says why, unless the page that
     /// follows says enough.
     async fn read_again(&mut self, because: Option<&str>) {
-        let stage = |form: &Form| {
-            let view = form.view().and_then(AnyView::known);
-            view.map(|view| std::mem::discriminant(&view.stage))
-        };
-        let before = stage(&self.form);
+        let before = stage_of(self.form.view());
         let read = tokio::select! {
             biased;
             _ = self.link.stopped() => return,
@@ -654,7 +665,7 @@ impl<'a> Run<'a> {
         match read {
             Ok(view) => {
                 self.show(view);
-                let moved = stage(&self.form) != before;
+                let moved = stage_of(self.form.view()) != before;
                 // Two passwords were typed: which of them counts is nowhere else to be read.
                 let says = because.filter(|key| *key == "error-earlier-password" || !moved);
                 self.form.error = says.map(|key| self.form.words.say(key));
@@ -696,11 +707,15 @@ impl<'a> Run<'a> {
 }
 
 /// Never, where there is nothing to wait for.
-async fn or_never<T>(later: &mut Option<Later<T>>) -> T {
+async fn or_never<F: Future + Unpin>(later: &mut Option<F>) -> F::Output {
     match later {
         Some(later) => later.await,
         None => std::future::pending().await,
     }
+}
+
+fn stage_of(view: Option<&AnyView>) -> Option<Discriminant<Stage>> {
+    view.and_then(AnyView::known).map(|view| discriminant(&view.stage))
 }
 
 fn seconds(seconds: u32) -> Duration {
