@@ -61,6 +61,14 @@ pub struct Machine {
     pub unix: i64,
     /// What was done with the account, in order.
     pub account_log: Vec<&'static str>,
+    /// Whether passwords of earlier sign-ins are kept.
+    pub cached_sign_in: Known,
+    /// Processes of the app's account that nobody knows of.
+    pub strays: usize,
+    /// They cannot be ended.
+    pub immortal: bool,
+    /// Looking for a controller takes until this is taken back.
+    pub controller_hangs: bool,
 }
 
 /// A value of the double's registry.
@@ -90,6 +98,10 @@ impl Default for Machine {
             now: Duration::ZERO,
             unix: 1_800_000_000,
             account_log: Vec::new(),
+            cached_sign_in: Known::Yes,
+            strays: 0,
+            immortal: false,
+            controller_hangs: false,
         }
     }
 }
@@ -150,8 +162,9 @@ impl<F: Fn() -> Command + Send + Sync> Launcher for AsProcess<F> {
         let (Some(writer), Some(reader)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(io::Error::other("no pipes"));
         };
+        let process = Some(child.id());
         let child = Box::new(Process(child));
-        Ok(Running { reader: Box::new(reader), writer: Box::new(writer), child })
+        Ok(Running { reader: Box::new(reader), writer: Box::new(writer), child, process })
     }
 }
 
@@ -175,6 +188,7 @@ impl Drop for Process {
 pub struct Tile {
     reader: PipeReader,
     writer: PipeWriter,
+    foreground: Vec<u32>,
 }
 
 impl Tile {
@@ -187,7 +201,7 @@ impl Tile {
         let (ours, writer) = io::pipe()?;
         let host = Arc::clone(host);
         thread::spawn(move || host.serve_tile(Box::new(ours), Box::new(theirs), Some(session)));
-        Ok(Self { reader, writer })
+        Ok(Self { reader, writer, foreground: Vec::new() })
     }
 
     /// Says something.
@@ -198,12 +212,23 @@ impl Tile {
         host::write_to(&mut self.writer, ask)
     }
 
-    /// What the host says next; none when it has ended the connection.
+    /// What the host says next; none when it has ended the connection. To whom the foreground was
+    /// handed is noted.
     ///
     /// # Errors
     /// When it is no frame.
     pub fn hear(&mut self) -> io::Result<Option<Tell>> {
-        host::read_from(&mut self.reader)
+        loop {
+            match host::read_from(&mut self.reader)? {
+                Some(Tell::Foreground { process }) => self.foreground.push(process),
+                told => return Ok(told),
+            }
+        }
+    }
+
+    /// The processes that the foreground was handed on to so far.
+    pub fn foreground(&self) -> &[u32] {
+        &self.foreground
     }
 
     /// Asks for the tile.
@@ -273,6 +298,17 @@ impl Accounts for Shared {
         Ok(())
     }
 
+    fn end_processes(&self) -> io::Result<usize> {
+        Ok(self.with(|machine| {
+            let there = machine.strays;
+            if there > 0 && !machine.immortal {
+                machine.account_log.push("ended");
+                machine.strays = 0;
+            }
+            there
+        }))
+    }
+
     fn forget(&self) {
         self.with(|machine| machine.account_log.push("forgotten"));
     }
@@ -300,11 +336,14 @@ impl Pc for Shared {
     }
 
     fn controller(&self) -> Known {
+        while self.with(|machine| machine.controller_hangs) {
+            thread::park_timeout(Duration::from_millis(5));
+        }
         self.with(|machine| machine.controller)
     }
 
     fn cached_sign_in(&self) -> Known {
-        Known::Unknown
+        self.with(|machine| machine.cached_sign_in)
     }
 
     fn proxy(&self) -> Proxy {

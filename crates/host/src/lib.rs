@@ -14,9 +14,11 @@ pub mod folder;
 pub mod journal;
 pub mod keep;
 pub mod parts;
+pub mod rates;
 pub mod readiness;
 pub mod report;
 pub mod serve;
+pub mod sight;
 pub mod table;
 #[cfg(windows)]
 pub mod windows;

@@ -9,6 +9,7 @@ pub mod access;
 pub mod account;
 #[cfg(windows)]
 pub mod chip;
+pub mod command;
 #[cfg(windows)]
 pub mod desktop;
 #[cfg(windows)]

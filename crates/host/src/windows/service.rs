@@ -36,6 +36,8 @@ const HIDDEN: &str =
     r"SOFTWARE\Microsoft\Windows NT\CurrentVersion\Winlogon\SpecialAccounts\UserList";
 /// How often is looked whether a report is due.
 const LOOK: Duration = Duration::from_secs(60);
+/// For everything that runs to be closed when the service stops.
+const TO_CLOSE: Duration = Duration::from_secs(10);
 /// Days that the log is kept.
 const LOG_FILES: usize = 14;
 
@@ -165,7 +167,8 @@ fn serve(screen: Option<PathBuf>, told: &Receiver<Told>) -> Result<()> {
         }
     }
     stop.set();
-    host.stop(None, Cause::Power);
+    // The account must not be left open by a stop in the middle of a run.
+    host.shut(TO_CLOSE);
     let _ = tiles.join();
     let _ = reports.join();
     tracing::info!("stopped");
