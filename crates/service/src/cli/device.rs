@@ -1,6 +1,8 @@
 //! `regain-service device ...`: the PCs that people can recover at from their sign-in screen.
 
 mod list;
+#[cfg(test)]
+mod tests;
 mod token;
 
 use std::process::ExitCode;
