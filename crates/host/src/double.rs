@@ -98,7 +98,7 @@ impl Default for Machine {
             now: Duration::ZERO,
             unix: 1_800_000_000,
             account_log: Vec::new(),
-            cached_sign_in: Known::Yes,
+            cached_sign_in: Known::Unknown,
             strays: 0,
             immortal: false,
             controller_hangs: false,

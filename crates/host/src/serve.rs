@@ -771,11 +771,11 @@ impl<'a> Driver<'a> {
         let mode = attempt.mode(self.flow.way());
         let without_gpu = attempt == Attempt::WithoutGpu;
         thread::spawn(move || {
+            let mut launched = Launched { tell, start, what: Err(io::ErrorKind::Other.into()) };
             let hello = Desk::hello(&host, person.as_ref(), mode, without_gpu);
-            let launched = host.launch(session);
-            let launched = launched.map(|open| (Box::new(open), Box::new(app::Tell::Hello(hello))));
-            // The flow waits for this.
-            let _ = tell.send(Message::Launched(start, launched));
+            launched.what = host
+                .launch(session)
+                .map(|open| (Box::new(open), Box::new(app::Tell::Hello(hello))));
         });
     }
 
@@ -851,6 +851,20 @@ impl<'a> Driver<'a> {
             open.child.kill();
             closed.clean = host.close(&open.opened);
         });
+    }
+}
+
+/// Tells a flow what came of a start, however that ends: the flow waits for it.
+struct Launched {
+    tell: Sender<Message>,
+    start: u32,
+    what: io::Result<(Box<Open>, Box<app::Tell>)>,
+}
+
+impl Drop for Launched {
+    fn drop(&mut self) {
+        let what = std::mem::replace(&mut self.what, Err(io::ErrorKind::Other.into()));
+        let _ = self.tell.send(Message::Launched(self.start, what));
     }
 }
 
