@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use os_windows::policy::Mistake;
 use protocol::host::{
     self, Text,
     app::{Join, Known, Proxy},
@@ -33,6 +34,8 @@ use crate::{
 pub struct Machine {
     /// What the administrator set.
     pub policy: Policy,
+    /// What is set wrong.
+    pub mistakes: Vec<Mistake>,
     /// What the device enrols with.
     pub fleet_token: Option<String>,
     /// Whether the app's account is there.
@@ -76,6 +79,7 @@ impl Default for Machine {
     fn default() -> Self {
         Self {
             policy: Policy::default(),
+            mistakes: Vec::new(),
             fleet_token: None,
             account: true,
             user: None,
@@ -247,6 +251,10 @@ impl Clock for Shared {
 impl Settings for Shared {
     fn policy(&self) -> Policy {
         self.with(|machine| machine.policy.clone())
+    }
+
+    fn mistakes(&self) -> Vec<Mistake> {
+        self.with(|machine| machine.mistakes.clone())
     }
 
     fn fleet_token(&self) -> Option<Zeroizing<String>> {

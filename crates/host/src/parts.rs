@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use os_windows::policy::Mistake;
 use protocol::host::{
     Text,
     app::{Join, Known, Proxy},
@@ -68,6 +69,9 @@ pub struct Vpn {
 pub trait Settings: Send + Sync {
     /// What holds now.
     fn policy(&self) -> Policy;
+
+    /// Everything that is set wrong, of the host's own settings and of the app's.
+    fn mistakes(&self) -> Vec<Mistake>;
 
     /// What the device enrols with, where it was given.
     fn fleet_token(&self) -> Option<Zeroizing<String>>;

@@ -17,6 +17,7 @@ pub mod app;
 mod limited;
 pub mod statement;
 pub mod tile;
+mod words;
 
 use std::io::{self, Read, Write};
 

@@ -14,7 +14,7 @@ use os_windows::{
     chip::ChipKey,
     machine,
     policy::{
-        Key, Part,
+        Key, Mistake, Part,
         registry::{forget, read, secret},
     },
 };
@@ -78,6 +78,16 @@ impl Settings for RegistrySettings {
             vpn,
             report_hours: set.number(Key::ReportInterval),
         }
+    }
+
+    fn mistakes(&self) -> Vec<Mistake> {
+        let mut all = read(Part::Host).mistakes().to_vec();
+        for mistake in read(Part::App).mistakes() {
+            if !all.contains(mistake) {
+                all.push(mistake.clone());
+            }
+        }
+        all
     }
 
     fn fleet_token(&self) -> Option<Zeroizing<String>> {
