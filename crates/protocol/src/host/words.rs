@@ -16,6 +16,7 @@ impl Check {
         self.said().1
     }
 
+    #[expect(clippy::too_many_lines, reason = "a table")]
     const fn said(self) -> (&'static str, &'static str) {
         match self {
             Self::WebviewRuntime => (
