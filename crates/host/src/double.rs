@@ -22,6 +22,7 @@ use rand::{SeedableRng as _, rngs::StdRng};
 use zeroize::Zeroizing;
 
 use crate::{
+    events::{Details, Event, Sink},
     parts::{
         Accounts, Child, Clock, Launch, Launcher, NoChip, Parts, Pc, Policy, Registry, Running,
         Settings, Vpn,
@@ -54,7 +55,7 @@ pub struct Machine {
     pub in_setup: bool,
     /// Whether the session is seen from afar.
     pub remote: bool,
-    /// What tells it from a copy.
+    /// What tells it from a copy; empty while it does not say.
     pub machine: String,
     /// Numbers and texts of the registry, by key and name.
     pub registry: HashMap<(String, String), Value>,
@@ -64,6 +65,8 @@ pub struct Machine {
     pub unix: i64,
     /// What was done with the account, in order.
     pub account_log: Vec<&'static str>,
+    /// What went to the event log, in order.
+    pub events: Vec<(Event, Details)>,
 }
 
 /// A value of the double's registry.
@@ -94,6 +97,7 @@ impl Default for Machine {
             now: Duration::ZERO,
             unix: 1_800_000_000,
             account_log: Vec::new(),
+            events: Vec::new(),
         }
     }
 }
@@ -132,6 +136,7 @@ pub fn host(
         pc: Box::new(shared.clone()),
         registry: Box::new(shared.clone()),
         chip: Box::new(NoChip),
+        events: Box::new(shared.clone()),
         folder: folder.to_owned(),
     };
     Host::open(parts, Box::new(StdRng::seed_from_u64(seed)))
@@ -333,7 +338,8 @@ impl Pc for Shared {
     }
 
     fn machine(&self) -> io::Result<String> {
-        Ok(self.with(|machine| machine.machine.clone()))
+        let machine = self.with(|machine| machine.machine.clone());
+        if machine.is_empty() { Err(io::Error::other("it does not say")) } else { Ok(machine) }
     }
 
     fn language(&self) -> Text<35> {
@@ -342,6 +348,12 @@ impl Pc for Shared {
 
     fn has_webview(&self) -> bool {
         self.with(|machine| machine.webview)
+    }
+}
+
+impl Sink for Shared {
+    fn write(&self, event: Event, details: &Details) {
+        self.with(|machine| machine.events.push((event, details.clone())));
     }
 }
 

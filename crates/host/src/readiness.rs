@@ -191,7 +191,7 @@ fn registered(registry: &dyn Registry) -> (Found, String) {
 }
 
 /// What the tile's library would say of its own count, of the version that was installed with us.
-fn switched_off(folder: &Path) -> (Found, String) {
+pub(crate) fn switched_off(folder: &Path) -> (Found, String) {
     /// More than a count of so many loads ever takes.
     const LONGEST: u64 = 4096;
     let mut counted = Vec::new();

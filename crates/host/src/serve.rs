@@ -16,8 +16,8 @@ use std::{
 };
 
 use protocol::host::{
-    self, Exactly, Text,
-    app::{self, Cause, KeyRefused},
+    self, Text,
+    app::{self, Cause},
     tile::{self, Form, NotHere, Outcome, Picture, Tile},
 };
 use rand::{CryptoRng, RngExt as _};
@@ -27,12 +27,14 @@ use crate::{
     crashes::Crashes,
     desk::{Desk, Person},
     device::DeviceKey,
+    events::{self, Details},
     flow::{Attempt, Effect, Event, Flow, SignIn},
     journal::{Journal, Opened},
     keep::{Keep, LookWords},
     parts::{Child, Launch, Parts, Policy, Running},
     readiness::Known,
     report::Schedule,
+    watch::Watch,
     words::Words,
 };
 
@@ -43,10 +45,11 @@ pub struct Host {
     /// What others do for it.
     pub parts: Parts,
     pub(crate) keep: Keep,
-    pub(crate) key: Option<DeviceKey>,
+    pub(crate) key: DeviceKey,
     journal: Journal,
     crashes: Mutex<Crashes>,
-    random: Mutex<Random>,
+    pub(crate) random: Mutex<Random>,
+    pub(crate) watch: Mutex<Watch>,
     schedule: Mutex<Schedule>,
     flows: Mutex<Vec<Listening>>,
     busy: Mutex<Busy>,
@@ -85,7 +88,7 @@ type Pipes = (Box<dyn Read + Send>, Box<dyn Write + Send>);
 /// Most messages that wait for an app that does not read: then it has fallen over.
 const UNREAD: usize = 16;
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -96,32 +99,31 @@ impl Host {
     /// When its folder cannot be used. That the account cannot be closed is no reason to be away.
     pub fn open(parts: Parts, mut random: Random) -> io::Result<Arc<Self>> {
         let journal = Journal::open(&parts.folder)?;
-        match journal.tidy(&*parts.accounts) {
-            Ok(0) => {}
-            Ok(left) => tracing::warn!(left, "closed what was left open"),
-            Err(error) => tracing::error!("closing what was left open: {error}"),
-        }
-        let machine = parts.pc.machine();
-        let key = machine.and_then(|machine| {
-            DeviceKey::open(&parts.folder, &machine, &*parts.chip, &mut *random)
-        });
-        let key = key.inspect_err(|error| tracing::error!("the device has no key: {error}")).ok();
+        let tidied = journal.tidy(&*parts.accounts);
         let policy = parts.settings.policy();
         let version = env!("CARGO_PKG_VERSION");
         let unix = parts.clock.unix();
         let schedule = Schedule::open(&parts.folder, &policy, version, unix, &mut *random);
-        Ok(Arc::new(Self {
+        let host = Arc::new(Self {
             keep: Keep::open(&parts.folder)?,
-            key,
+            key: DeviceKey::new(&parts.folder),
             journal,
             crashes: Mutex::default(),
             random: Mutex::new(random),
+            watch: Mutex::default(),
             schedule: Mutex::new(schedule),
             flows: Mutex::default(),
             busy: Mutex::new(Busy::No),
             free: Condvar::new(),
             parts,
-        }))
+        });
+        match tidied {
+            Ok(0) => {}
+            Ok(left) => host.note(events::Event::LeftOpen, &Details::none().with("runs", &left)),
+            Err(error) => host.note(events::Event::NotClosed, &Details::none().cause(&error)),
+        }
+        host.look_for_key();
+        Ok(host)
     }
 
     /// Serves one connection of a tile to its end. The peer was looked at; this is its session.
@@ -158,6 +160,7 @@ impl Host {
 
     /// Makes a report if one is due and nobody uses the app: whether one was made.
     pub fn report_if_due(self: &Arc<Self>) -> bool {
+        self.look_around();
         let policy = self.parts.settings.policy();
         let unix = self.parts.clock.unix();
         let due = locked(&self.schedule).is_due(&policy, unix, &mut **locked(&self.random));
@@ -167,6 +170,8 @@ impl Host {
         let Some(good) = self.report() else {
             return false;
         };
+        let noted = if good { events::Event::ReportMade } else { events::Event::ReportFailed };
+        self.note(noted, &Details::none());
         let unix = self.parts.clock.unix();
         locked(&self.schedule).done(good, &policy, unix, &mut **locked(&self.random));
         true
@@ -182,6 +187,8 @@ impl Host {
                 Busy::Person | Busy::Report(_) => return None,
             }
         }
+        self.look_for_key();
+        self.note_findings();
         locked(&self.flows).push(Listening { session: None, tell: tell.clone() });
         let (flow, first) = Flow::of_report(self.now(), Words::of(&self.parts.pc.language()));
         let mut driver = Driver::new(self, flow, tell, None, None);
@@ -204,20 +211,7 @@ impl Host {
 
     pub(crate) fn known(&self) -> Known {
         let clock_went_back = locked(&self.schedule).clock_went_back(self.parts.clock.unix());
-        Known { key: self.key.as_ref().map(DeviceKey::kind), clock_went_back }
-    }
-
-    /// The service took a report of this device.
-    pub(crate) fn reported(&self, key: &DeviceKey, device: Exactly<16>) -> io::Result<()> {
-        key.reported(device, &mut **locked(&self.random))
-    }
-
-    /// The service takes no report signed with the device's key.
-    pub(crate) fn key_refused(&self, why: KeyRefused) -> io::Result<()> {
-        match &self.key {
-            Some(key) => key.refused(why, &*self.parts.chip, &mut **locked(&self.random)),
-            None => Ok(()),
-        }
+        Known { key: self.key.kind(), clock_went_back }
     }
 
     fn now(&self) -> Duration {
@@ -302,7 +296,7 @@ impl Host {
 
     fn close(&self, opened: &Opened) {
         if let Err(error) = self.journal.close(opened, &*self.parts.accounts) {
-            tracing::error!("closing what was opened for the app: {error}");
+            self.note(events::Event::NotClosed, &Details::none().cause(&error));
         }
     }
 }
@@ -453,7 +447,7 @@ impl<'a> Driver<'a> {
                         self.event(Event::Launched);
                     }
                     Err(error) => {
-                        tracing::error!("starting the app: {error}");
+                        self.host.note(events::Event::NoStart, &Details::none().cause(&error));
                         self.event(Event::NotLaunched);
                     }
                 }
@@ -486,11 +480,15 @@ impl<'a> Driver<'a> {
                 }
                 Effect::Kill => self.kill(),
                 Effect::EndedBadly => {
-                    locked(&self.host.crashes).ended_badly(self.host.now());
+                    let is_off = locked(&self.host.crashes).ended_badly(self.host.now());
+                    if is_off {
+                        self.host.note(events::Event::TileOff, &Details::none());
+                    }
                 }
                 Effect::EndedWell => locked(&self.host.crashes).ended_well(),
                 Effect::SignedIn(signed_in) => {
-                    tracing::info!(signed_in, "the sign-in after a recovery");
+                    let details = Details::none().with("signed-in", &signed_in);
+                    self.host.note(events::Event::SignedIn, &details);
                 }
                 // Seen by `is_done`.
                 Effect::Over => {}
@@ -521,6 +519,7 @@ impl<'a> Driver<'a> {
         } else if !self.take_the_app() {
             Some(words.busy())
         } else if !locked(&host.crashes).may_start(host.now()) {
+            host.note(events::Event::TooOften, &Details::none());
             Some(words.often())
         } else {
             None
@@ -535,8 +534,9 @@ impl<'a> Driver<'a> {
             (true, tile::Scenario::Logon, _) => SignIn::Anybody,
         };
         person.may_sign_in = sign_in != SignIn::Never;
-        self.person = Some(person);
         let form = if host.parts.pc.has_webview() { form } else { Form::Simple };
+        host.note_begun(session, &person, form);
+        self.person = Some(person);
         self.event(Event::Admitted { form, sign_in });
     }
 
@@ -548,6 +548,9 @@ impl<'a> Driver<'a> {
     fn tell_tile(&mut self, tell: &tile::Tell) {
         if let tile::Tell::End { outcome, .. } = tell {
             self.outcome = Some(*outcome);
+            if self.tile.is_some() {
+                self.host.note_ended(self.session, *outcome, self.flow.begun());
+            }
             // Nobody needs it any more; the tile may take its time with a grant.
             if std::mem::take(&mut self.is_busy) {
                 self.host.give_back();

@@ -278,7 +278,7 @@ fn the_tables_have_one_row_for_each_message() {
     let mut once = kinds.clone();
     once.sort_unstable();
     once.dedup();
-    assert_eq!((once.len(), kinds.len()), (15, 15));
+    assert_eq!((once.len(), kinds.len()), (17, 17));
     assert_eq!(TILE_MAY.len(), 6);
     let part = Part { part: 0, of: 1, bytes: Blob::new([]).unwrap() };
     let put = app::Ask::Put { slot: app::Slot::Resume, part };
