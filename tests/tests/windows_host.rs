@@ -56,9 +56,11 @@ fn play(wine: &Wine, screen: &str, act: &str) -> Result<String> {
 
 /// How it ended, and what it said.
 fn uninstall(wine: &Wine) -> (Option<i32>, String) {
-    let (status, said) =
-        wine.try_run(wine.command(HOST).args(["service", "uninstall"]), "").unwrap();
-    (status.code(), said.trim().to_owned())
+    let uninstall = ["service", "uninstall"];
+    match wine.try_run(wine.command(HOST).args(uninstall), "") {
+        Ok((status, said)) => (status.code(), said.trim().to_owned()),
+        Err(error) => (None, error.to_string()),
+    }
 }
 
 fn log(wine: &Wine) -> String {
