@@ -90,7 +90,7 @@ impl Launcher for ByDriver {
         });
         let (reader, writer) = pipes.open()?;
         let (reader, writer) = (Box::new(reader), Box::new(writer));
-        Ok(Running { reader, writer, child: Box::new(Started(pipes)) })
+        Ok(Running { reader, writer, child: Box::new(Started(pipes)), process: None })
     }
 }
 
