@@ -56,9 +56,11 @@ fn play(wine: &Wine, screen: &str, act: &str) -> Result<String> {
 
 /// How it ended, and what it said.
 fn uninstall(wine: &Wine) -> (Option<i32>, String) {
-    let (status, said) =
-        wine.try_run(wine.command(HOST).args(["service", "uninstall"]), "").unwrap();
-    (status.code(), said.trim().to_owned())
+    let uninstall = ["service", "uninstall"];
+    match wine.try_run(wine.command(HOST).args(uninstall), "") {
+        Ok((status, said)) => (status.code(), said.trim().to_owned()),
+        Err(error) => (None, error.to_string()),
+    }
 }
 
 fn log(wine: &Wine) -> String {
@@ -278,6 +280,17 @@ fn a_planted_breaker_is_named() {
     assert!(line(&before, "tile-registered").starts_with("tile-registered breaks"), "{before}");
     assert!(line(&before, "webview-runtime").starts_with("webview-runtime less"), "{before}");
     assert!(line(&before, "app-account").starts_with("app-account breaks"), "{before}");
+    // The count of the tile's library, and values of policies that are none.
+    assert!(line(&before, "tile-switched-off") == "tile-switched-off fine", "{before}");
+    let loads = format!("{}\n", env!("CARGO_PKG_VERSION")).repeat(5);
+    wine.write(&format!(r"{FOLDER}\tile-loads"), loads).unwrap();
+    let ours = r"HKLM\Software\Policies\Regain\Regain";
+    set(ours, "HelpName", "REG_DWORD", "1");
+    let after = check();
+    assert!(line(&after, "tile-switched-off").starts_with("tile-switched-off breaks"), "{after}");
+    assert!(line(&after, "policy-values").starts_with("policy-values less HelpName"), "{after}");
+    set(ours, "Service", "REG_DWORD", "1");
+    assert!(line(&check(), "policy-values").starts_with("policy-values breaks"));
     // A network that opens with the sign-in, as Windows keeps it: in two bytes a letter.
     let profile = "<singleSignOn><type>preLogon</type></singleSignOn>";
     let wide: Vec<u8> = profile.encode_utf16().flat_map(u16::to_le_bytes).collect();

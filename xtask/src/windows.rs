@@ -74,6 +74,8 @@ const INSTALLED: [(&str, &str, &str); 4] = [
     // Tests break the other one.
     ("regain_credential_provider.dll", "release", "release"),
 ];
+/// Most bytes of a package that people get.
+const LARGEST: u64 = 15_000_000;
 /// The version that tests upgrade to.
 const NEXT: &str = "0.1.1";
 /// One whose service does not start: another program is in its place.
@@ -115,6 +117,12 @@ pub(crate) fn run(setup: &Setup<'_>, wishes: &Wishes) -> Result<()> {
     bill::write(setup.children, &bill)?;
     copy_policy(&to.join("policy"))?;
     let size = fs::metadata(&package)?.len();
+    // The other build is for tests, with everything that a debugger reads.
+    ensure!(
+        !wishes.release || size <= LARGEST,
+        "{} has {size} bytes, more than the {LARGEST} that it may have",
+        package.display()
+    );
     say(&format!(
         "{} ({:.1} MB, {}), its bill of materials and the policy templates beside it. Together: {}",
         package.display(),

@@ -400,6 +400,10 @@ impl SlowPc {
         Self { host, shared, go_on, begun, starts, _folder: folder }
     }
 
+    fn wait_for_start(&self) {
+        self.begun.recv_timeout(Duration::from_secs(60)).expect("nothing is started");
+    }
+
     fn start(&self, session: u32) -> Tile {
         let mut tile = Tile::connect(&self.host, session).unwrap();
         tile.hello(session, "en").unwrap();
@@ -422,7 +426,7 @@ fn whoever_begins_again_while_the_app_is_being_started_waits_for_its_end() {
     for session in [SESSION, SESSION + 1] {
         let mut first = pc.start(SESSION);
         assert!(status(&mut first).starts_with("Opening"));
-        pc.begun.recv().unwrap();
+        pc.wait_for_start();
         first.say(&Ask::Cancel).unwrap();
         // Until it is heard, somebody else would be told that it is in use.
         let mut second = loop {
@@ -438,7 +442,7 @@ fn whoever_begins_again_while_the_app_is_being_started_waits_for_its_end() {
         pc.go_on.send(()).unwrap();
         assert_eq!(end(&mut first).0, Outcome::Cancelled);
         assert!(status(&mut second).starts_with("Opening"));
-        pc.begun.recv().unwrap();
+        pc.wait_for_start();
         pc.go_on.send(()).unwrap();
         second.say(&Ask::Cancel).unwrap();
         assert_eq!(end(&mut second).0, Outcome::Cancelled);
@@ -453,7 +457,7 @@ fn whoever_begins_again_while_the_app_is_being_started_waits_for_its_end() {
 fn a_tile_that_goes_while_the_app_is_being_started_leaves_nobody_a_second_start() {
     let pc = SlowPc::new();
     let first = pc.start(SESSION);
-    pc.begun.recv().unwrap();
+    pc.wait_for_start();
     drop(first);
     let mut second = loop {
         let mut second = pc.start(SESSION);
@@ -464,7 +468,7 @@ fn a_tile_that_goes_while_the_app_is_being_started_leaves_nobody_a_second_start(
         }
     };
     pc.go_on.send(()).unwrap();
-    pc.begun.recv().unwrap();
+    pc.wait_for_start();
     pc.go_on.send(()).unwrap();
     second.say(&Ask::Cancel).unwrap();
     end(&mut second);
@@ -505,13 +509,12 @@ fn nothing_starts_while_a_process_of_the_account_cannot_be_ended() {
     assert!(!pc.is_clean(), "a profile that is in use was removed");
     let mut log = pc.shared.with(|machine| std::mem::take(&mut machine.account_log));
     assert_eq!(log.pop(), Some("disabled"));
+    *pc.act.lock().unwrap() = "prove";
     assert_eq!(end(&mut pc.begin(Form::Full)).0, Outcome::Failed);
     assert!(pc.shared.with(|machine| machine.account_log.is_empty()), "it was enabled");
     // Once it is gone, what was left is closed, and the next run begins.
     pc.shared.with(|machine| (machine.strays, machine.immortal) = (0, false));
-    let mut tile = pc.begin(Form::Full);
-    tile.say(&Ask::Cancel).unwrap();
-    end(&mut tile);
+    assert_eq!(end(&mut pc.begin(Form::Full)).0, Outcome::Done);
     assert!(pc.is_clean());
 }
 
@@ -541,7 +544,7 @@ fn a_stop_that_cannot_wait_any_longer_closes_the_account() {
     let pc = SlowPc::new();
     let mut tile = pc.start(SESSION);
     status(&mut tile);
-    pc.begun.recv().unwrap();
+    pc.wait_for_start();
     let last = || pc.shared.with(|machine| machine.account_log.last().copied());
     assert_eq!(last(), Some("enabled"));
     assert!(!pc.host.shut(Duration::from_millis(1)));

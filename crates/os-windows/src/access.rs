@@ -3,6 +3,8 @@
 //!
 //! Windows gives every user of the machine the right to read what lies under `ProgramData`, and
 //! to make folders there before we do; so both the list and the owner are looked at.
+//!
+//! Long: each call into Windows with the reason why it is sound.
 
 use sha1::{Digest as _, Sha1};
 

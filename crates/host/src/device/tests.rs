@@ -1,3 +1,5 @@
+//! The device's key with a chip that can be cleared and be away, and a disk that fails.
+
 use protocol::host::statement::{Assertion, Signed};
 use rand::{SeedableRng as _, rngs::StdRng};
 
