@@ -63,6 +63,9 @@ const TILE: &[&str] = &[
     "-Clto=fat",
     "-Ccodegen-units=1",
 ];
+/// What the host's memory is compared with.
+const EMPTY_SERVICE: &[&str] =
+    &["build", "--release", "--package", "regain-host", "--example", "empty_service"];
 /// What the installer holds, and the profiles that it is tested and released in.
 const INSTALLED: [(&str, &str, &str); 4] = [
     ("regain.exe", "debug", "app"),
@@ -71,6 +74,8 @@ const INSTALLED: [(&str, &str, &str); 4] = [
     // Tests break the other one.
     ("regain_credential_provider.dll", "release", "release"),
 ];
+/// Most bytes of a package that people get.
+const LARGEST: u64 = 15_000_000;
 /// The version that tests upgrade to.
 const NEXT: &str = "0.1.1";
 /// One whose service does not start: another program is in its place.
@@ -112,6 +117,12 @@ pub(crate) fn run(setup: &Setup<'_>, wishes: &Wishes) -> Result<()> {
     bill::write(setup.children, &bill)?;
     copy_policy(&to.join("policy"))?;
     let size = fs::metadata(&package)?.len();
+    // The other build is for tests, with everything that a debugger reads.
+    ensure!(
+        !wishes.release || size <= LARGEST,
+        "{} has {size} bytes, more than the {LARGEST} that it may have",
+        package.display()
+    );
     say(&format!(
         "{} ({:.1} MB, {}), its bill of materials and the policy templates beside it. Together: {}",
         package.display(),
@@ -129,6 +140,17 @@ fn signing(wishes: &Wishes) -> Result<Option<Signing>> {
         .context("REGAIN_SIGN_PASSWORD_FILE must name the file with the key's password")?;
     let timestamp = wishes.timestamp.clone();
     Ok(Some(Signing { key, password: password.into(), timestamp }))
+}
+
+/// The installer as people get it.
+pub(crate) fn package() -> PathBuf {
+    repository::target().join(format!("windows/regain-{}.msi", env!("CARGO_PKG_VERSION")))
+}
+
+/// Makes the installer as people get it, and the service that the host is compared with.
+pub(crate) fn package_for_bench(setup: &Setup<'_>) -> Result<()> {
+    run(setup, &Wishes { release: true, ..Wishes::default() })?;
+    compile(setup.children, EMPTY_SERVICE)
 }
 
 /// Builds what tests run.

@@ -5,12 +5,17 @@ use std::sync::Arc;
 
 use protocol::host::{
     Text,
-    app::{Ask, Hello, Mode, NotKept, NotSigned, Pc, Tell},
+    app::{Ask, Hello, Known, Mode, NotKept, NotSigned, Pc, Tell},
     statement::{Assertion, Readiness, Signed, Wanted},
     tile::Scenario,
 };
 
-use crate::{keep::Coming, readiness, serve::Host};
+use crate::{
+    keep::Coming,
+    readiness,
+    serve::Host,
+    sight::{self, From},
+};
 
 /// Most signatures of one run: a challenge each, with room for a network that breaks off.
 const SIGNATURES: u32 = 64;
@@ -46,7 +51,7 @@ impl Desk {
 
     /// What the app is told first.
     pub fn hello(host: &Host, person: Option<&Person>, mode: Mode, without_gpu: bool) -> Hello {
-        let device = host.key.as_ref().map(crate::device::DeviceKey::device);
+        let device = host.key.device();
         let may_enrol =
             mode == Mode::Report && device.is_some_and(|device| device.enrolled.is_none());
         let fleet_token = if may_enrol { host.parts.settings.fleet_token() } else { None };
@@ -57,7 +62,7 @@ impl Desk {
             way: person.map(|person| person.way),
             user: person.and_then(|person| person.user.clone()),
             proxy: host.parts.pc.proxy(),
-            pc: what_it_can(host),
+            pc: what_it_can(host, person, Known::Unknown),
             device,
             fleet_token: fleet_token.and_then(protocol::host::SecretText::new),
             language: language.unwrap_or_else(|| host.parts.pc.language()),
@@ -78,12 +83,15 @@ impl Desk {
             Ask::Put { slot, part } => host.keep.put(&mut self.coming, slot, &part),
             Ask::Delete(slot) => host.keep.delete(slot),
             Ask::Look(look) => host.keep.look(&mut self.coming, &look),
-            Ask::Reported { device } => match &host.key {
-                Some(key) if host.reported(key, device).is_ok() => {
+            Ask::Reported { device } => match host.reported(device) {
+                Ok(()) => {
                     host.parts.settings.forget_fleet_token();
                     Tell::Kept
                 }
-                Some(_) | None => Tell::NotKept(NotKept::Disk),
+                Err(error) => {
+                    tracing::error!("that the device is enrolled cannot be kept: {error}");
+                    Tell::NotKept(NotKept::Disk)
+                }
             },
             Ask::KeyRefused(why) => match host.key_refused(why) {
                 Ok(()) => Tell::Kept,
@@ -92,9 +100,15 @@ impl Desk {
                     Tell::NotKept(NotKept::Disk)
                 }
             },
-            Ask::Pc => Tell::Pc(what_it_can(&host)),
+            Ask::Pc => {
+                let controller = look(&host, From::UnderWay);
+                Tell::Pc(what_it_can(&host, self.person.as_ref(), controller))
+            }
             Ask::Facts => Tell::Facts(readiness::facts(&host.parts, host.known())),
-            Ask::Connect => Tell::Pc(connect(&host)),
+            Ask::Connect => {
+                let controller = connect(&host);
+                Tell::Pc(what_it_can(&host, self.person.as_ref(), controller))
+            }
             Ask::Ready
             | Ask::Present
             | Ask::Status(_)
@@ -105,14 +119,16 @@ impl Desk {
     }
 
     fn sign(&mut self, host: &Host, wanted: Wanted) -> Result<Signed, NotSigned> {
-        let key = host.key.as_ref().ok_or(NotSigned::NoKey)?;
+        let (Some(device), Some(marks)) = (host.key.device(), host.key.marks()) else {
+            return Err(NotSigned::NoKey);
+        };
         self.signatures += 1;
         if self.signatures > SIGNATURES {
             return Err(NotSigned::TooMany);
         }
-        let device_key = key.device().public;
-        let (kind, at) = (key.kind(), host.parts.clock.unix());
-        let signs = key.with(&*host.parts.chip);
+        let (device_key, kind) = (device.public, device.kind);
+        let at = host.parts.clock.unix();
+        let signs = host.key.with(&*host.parts.chip);
         let signed = match wanted {
             Wanted::Assertion { nonce, run_key } => {
                 let person = self.person.as_ref();
@@ -128,7 +144,6 @@ impl Desk {
                 Signed::assert(&assertion, &signs)
             }
             Wanted::Readiness { nonce } => {
-                let marks = key.marks();
                 let report = Readiness {
                     nonce,
                     device_key,
@@ -151,30 +166,35 @@ impl Desk {
     }
 }
 
-fn what_it_can(host: &Host) -> Pc {
+/// Whether a controller answers is looked for when the app asks: it takes long far from one.
+fn what_it_can(host: &Host, person: Option<&Person>, controller: Known) -> Pc {
     let pc = &host.parts.pc;
-    Pc {
-        join: pc.join(),
-        controller: pc.controller(),
-        cached_sign_in: pc.cached_sign_in(),
-        vpn_hook: host.parts.settings.policy().vpn.is_some(),
-    }
+    let has_been_here = person.is_some_and(|person| person.user.is_some());
+    let cached_sign_in = match pc.cached_sign_in() {
+        Known::No => Known::No,
+        // Windows keeps the passwords of those who have signed in here.
+        Known::Yes if has_been_here => Known::Yes,
+        Known::Yes | Known::Unknown => Known::Unknown,
+    };
+    let vpn_hook = host.parts.settings.policy().vpn.is_some();
+    Pc { join: pc.join(), controller, cached_sign_in, vpn_hook }
+}
+
+fn look(host: &Arc<Host>, from: From) -> Known {
+    let ours = Arc::clone(host);
+    host.sight.look(from, sight::PATIENCE, move || ours.parts.pc.controller())
 }
 
 /// With the administrator's command only where no controller answers without it.
-fn connect(host: &Host) -> Pc {
-    use protocol::host::app::Known;
-
-    let before = what_it_can(host);
-    let Some(vpn) = host.parts.settings.policy().vpn else {
+fn connect(host: &Arc<Host>) -> Known {
+    let before = look(host, From::UnderWay);
+    let (Some(vpn), Known::No | Known::Unknown) = (host.parts.settings.policy().vpn, before) else {
         return before;
     };
-    match before.controller {
-        Known::Yes => return before,
-        Known::No | Known::Unknown => {}
-    }
+    // One that another run has begun is waited for by nobody.
+    let Ok(_one) = host.connecting.try_lock() else { return before };
     if let Err(error) = host.parts.pc.run_vpn(&vpn) {
         tracing::warn!("the administrator's command for the network: {error}");
     }
-    what_it_can(host)
+    look(host, From::Now)
 }

@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use os_windows::policy::Mistake;
 use protocol::host::{
     self, Text,
     app::{Join, Known, Proxy},
@@ -21,6 +22,7 @@ use rand::{SeedableRng as _, rngs::StdRng};
 use zeroize::Zeroizing;
 
 use crate::{
+    events::{Details, Event, Sink},
     parts::{
         Accounts, Child, Clock, Launch, Launcher, NoChip, Parts, Pc, Policy, Registry, Running,
         Settings, Vpn,
@@ -33,6 +35,8 @@ use crate::{
 pub struct Machine {
     /// What the administrator set.
     pub policy: Policy,
+    /// What is set wrong.
+    pub mistakes: Vec<Mistake>,
     /// What the device enrols with.
     pub fleet_token: Option<String>,
     /// Whether the app's account is there.
@@ -51,7 +55,7 @@ pub struct Machine {
     pub in_setup: bool,
     /// Whether the session is seen from afar.
     pub remote: bool,
-    /// What tells it from a copy.
+    /// What tells it from a copy; empty while it does not say.
     pub machine: String,
     /// Numbers and texts of the registry, by key and name.
     pub registry: HashMap<(String, String), Value>,
@@ -61,6 +65,16 @@ pub struct Machine {
     pub unix: i64,
     /// What was done with the account, in order.
     pub account_log: Vec<&'static str>,
+    /// Whether passwords of earlier sign-ins are kept.
+    pub cached_sign_in: Known,
+    /// Processes of the app's account that nobody knows of.
+    pub strays: usize,
+    /// They cannot be ended.
+    pub immortal: bool,
+    /// Looking for a controller takes until this is taken back.
+    pub controller_hangs: bool,
+    /// What went to the event log, in order.
+    pub events: Vec<(Event, Details)>,
 }
 
 /// A value of the double's registry.
@@ -76,6 +90,7 @@ impl Default for Machine {
     fn default() -> Self {
         Self {
             policy: Policy::default(),
+            mistakes: Vec::new(),
             fleet_token: None,
             account: true,
             user: None,
@@ -90,6 +105,11 @@ impl Default for Machine {
             now: Duration::ZERO,
             unix: 1_800_000_000,
             account_log: Vec::new(),
+            cached_sign_in: Known::Unknown,
+            strays: 0,
+            immortal: false,
+            controller_hangs: false,
+            events: Vec::new(),
         }
     }
 }
@@ -128,6 +148,7 @@ pub fn host(
         pc: Box::new(shared.clone()),
         registry: Box::new(shared.clone()),
         chip: Box::new(NoChip),
+        events: Box::new(shared.clone()),
         folder: folder.to_owned(),
     };
     Host::open(parts, Box::new(StdRng::seed_from_u64(seed)))
@@ -150,8 +171,9 @@ impl<F: Fn() -> Command + Send + Sync> Launcher for AsProcess<F> {
         let (Some(writer), Some(reader)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(io::Error::other("no pipes"));
         };
+        let process = Some(child.id());
         let child = Box::new(Process(child));
-        Ok(Running { reader: Box::new(reader), writer: Box::new(writer), child })
+        Ok(Running { reader: Box::new(reader), writer: Box::new(writer), child, process })
     }
 }
 
@@ -175,6 +197,7 @@ impl Drop for Process {
 pub struct Tile {
     reader: PipeReader,
     writer: PipeWriter,
+    foreground: Vec<u32>,
 }
 
 impl Tile {
@@ -187,7 +210,7 @@ impl Tile {
         let (ours, writer) = io::pipe()?;
         let host = Arc::clone(host);
         thread::spawn(move || host.serve_tile(Box::new(ours), Box::new(theirs), Some(session)));
-        Ok(Self { reader, writer })
+        Ok(Self { reader, writer, foreground: Vec::new() })
     }
 
     /// Says something.
@@ -198,12 +221,23 @@ impl Tile {
         host::write_to(&mut self.writer, ask)
     }
 
-    /// What the host says next; none when it has ended the connection.
+    /// What the host says next; none when it has ended the connection. To whom the foreground was
+    /// handed is noted.
     ///
     /// # Errors
     /// When it is no frame.
     pub fn hear(&mut self) -> io::Result<Option<Tell>> {
-        host::read_from(&mut self.reader)
+        loop {
+            match host::read_from(&mut self.reader)? {
+                Some(Tell::Foreground { process }) => self.foreground.push(process),
+                told => return Ok(told),
+            }
+        }
+    }
+
+    /// The processes that the foreground was handed on to so far.
+    pub fn foreground(&self) -> &[u32] {
+        &self.foreground
     }
 
     /// Asks for the tile.
@@ -249,6 +283,10 @@ impl Settings for Shared {
         self.with(|machine| machine.policy.clone())
     }
 
+    fn mistakes(&self) -> Vec<Mistake> {
+        self.with(|machine| machine.mistakes.clone())
+    }
+
     fn fleet_token(&self) -> Option<Zeroizing<String>> {
         self.with(|machine| machine.fleet_token.clone().map(Zeroizing::new))
     }
@@ -271,6 +309,17 @@ impl Accounts for Shared {
     fn disable(&self) -> io::Result<()> {
         self.with(|machine| machine.account_log.push("disabled"));
         Ok(())
+    }
+
+    fn end_processes(&self) -> io::Result<usize> {
+        Ok(self.with(|machine| {
+            let there = machine.strays;
+            if there > 0 && !machine.immortal {
+                machine.account_log.push("ended");
+                machine.strays = 0;
+            }
+            there
+        }))
     }
 
     fn forget(&self) {
@@ -300,11 +349,14 @@ impl Pc for Shared {
     }
 
     fn controller(&self) -> Known {
+        while self.with(|machine| machine.controller_hangs) {
+            thread::park_timeout(Duration::from_millis(5));
+        }
         self.with(|machine| machine.controller)
     }
 
     fn cached_sign_in(&self) -> Known {
-        Known::Unknown
+        self.with(|machine| machine.cached_sign_in)
     }
 
     fn proxy(&self) -> Proxy {
@@ -325,7 +377,8 @@ impl Pc for Shared {
     }
 
     fn machine(&self) -> io::Result<String> {
-        Ok(self.with(|machine| machine.machine.clone()))
+        let machine = self.with(|machine| machine.machine.clone());
+        if machine.is_empty() { Err(io::Error::other("it does not say")) } else { Ok(machine) }
     }
 
     fn language(&self) -> Text<35> {
@@ -334,6 +387,12 @@ impl Pc for Shared {
 
     fn has_webview(&self) -> bool {
         self.with(|machine| machine.webview)
+    }
+}
+
+impl Sink for Shared {
+    fn write(&self, event: Event, details: &Details) {
+        self.with(|machine| machine.events.push((event, details.clone())));
     }
 }
 

@@ -3,20 +3,23 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    process::Command,
     sync::OnceLock,
     time::{Duration, Instant, SystemTime},
 };
 
 use os_windows::{
-    access::{Sid, make_private},
+    access::{Sid, make_private, this_user},
     account,
     chip::ChipKey,
+    command::CommandLine,
+    event_log::EventLog,
+    events::whole,
     machine,
     policy::{
-        Key, Part,
+        Key, Mistake, Part,
         registry::{forget, read, secret},
     },
+    process,
 };
 use protocol::host::{
     Text,
@@ -28,13 +31,16 @@ use zeroize::Zeroizing;
 
 use super::ACCOUNT;
 use crate::{
-    parts::{Accounts, Chip, Clock, Pc, Policy, Registry, Settings, Vpn},
+    events::{Details, Event, SOURCE, Sink},
+    parts::{Accounts, Chip, ChipError, Clock, Pc, Policy, Registry, Settings, Vpn},
     readiness::WEBVIEW,
 };
 
 const WINLOGON: &str = r"SOFTWARE\Microsoft\Windows NT\CurrentVersion\Winlogon";
 const VERSION: &str = r"SOFTWARE\Microsoft\Windows NT\CurrentVersion";
 const PROFILES: &str = r"SOFTWARE\Microsoft\Windows NT\CurrentVersion\ProfileList";
+/// For a process that was ended to be gone.
+const ENDING: Duration = Duration::from_millis(500);
 /// Most bytes of a network's profile that are looked at.
 const PROFILE: u64 = 256 * 1024;
 
@@ -80,6 +86,16 @@ impl Settings for RegistrySettings {
         }
     }
 
+    fn mistakes(&self) -> Vec<Mistake> {
+        let mut all = read(Part::Host).mistakes().to_vec();
+        for mistake in read(Part::App).mistakes() {
+            if !all.contains(mistake) {
+                all.push(mistake.clone());
+            }
+        }
+        all
+    }
+
     fn fleet_token(&self) -> Option<Zeroizing<String>> {
         secret(Key::FleetToken).ok()?
     }
@@ -112,9 +128,29 @@ impl Accounts for LocalAccount {
         }
     }
 
+    fn end_processes(&self) -> io::Result<usize> {
+        // None that was never made has none.
+        let Ok(who) = account::of_name(ACCOUNT) else { return Ok(0) };
+        if who == this_user()? {
+            // Never on Windows, where this is the system's own; Wine may have one for everybody.
+            return Err(io::Error::other("the app's account is this service's own"));
+        }
+        let there = process::all_of(&who)?;
+        for process in &there {
+            process.end();
+        }
+        for process in &there {
+            // One that cannot be waited for is there the next time.
+            let _ = process.wait(ENDING);
+        }
+        Ok(there.len())
+    }
+
     fn forget(&self) {
-        if let Ok(who) = account::of_name(ACCOUNT) {
-            account::delete_profile(&who);
+        let gone = account::find(ACCOUNT)
+            .and_then(|who| who.map_or(Ok(()), |who| account::delete_profile(&who)));
+        if let Err(error) = gone {
+            tracing::warn!("the profile of the app's account: {error}");
         }
     }
 
@@ -189,26 +225,12 @@ impl Pc for ThisPc {
     }
 
     fn run_vpn(&self, vpn: &Vpn) -> io::Result<()> {
-        let (program, rest) = split(&vpn.command);
-        let mut command = Command::new(program);
-        std::os::windows::process::CommandExt::raw_arg(&mut command, rest);
-        let mut child = command.spawn()?;
-        const PAUSE: Duration = Duration::from_millis(100);
-        let mut left = vpn.within;
-        loop {
-            if let Some(status) = child.try_wait()? {
-                return if status.success() {
-                    Ok(())
-                } else {
-                    Err(io::Error::other(format!("it ended with {status}")))
-                };
-            }
-            if left.is_zero() {
-                child.kill()?;
-                return Err(io::Error::new(io::ErrorKind::TimedOut, "it took too long"));
-            }
-            std::thread::park_timeout(PAUSE);
-            left = left.saturating_sub(PAUSE);
+        // As the policies were read; what is wrong with it they say as well.
+        let command = CommandLine::parse(&vpn.command).map_err(io::Error::other)?;
+        match process::run_command(&command, vpn.within)? {
+            Some(0) => Ok(()),
+            Some(code) => Err(io::Error::other(format!("it ended with {code}"))),
+            None => Err(io::Error::new(io::ErrorKind::TimedOut, "it took too long")),
         }
     }
 
@@ -237,15 +259,6 @@ impl Pc for ThisPc {
     fn has_webview(&self) -> bool {
         let version = machine::text(WEBVIEW, "pv").unwrap_or_default();
         !version.is_empty() && version != "0.0.0.0"
-    }
-}
-
-/// A program, in quotes when it has blanks, and the rest.
-fn split(command: &str) -> (&str, &str) {
-    let command = command.trim();
-    match command.strip_prefix('"') {
-        Some(quoted) => quoted.split_once('"').unwrap_or((quoted, "")),
-        None => command.split_once(' ').unwrap_or((command, "")),
     }
 }
 
@@ -307,15 +320,51 @@ pub(super) struct Tpm;
 const KEY: &str = "Regain device key";
 
 impl Chip for Tpm {
-    fn make(&self) -> io::Result<[u8; 65]> {
+    fn make(&self) -> Result<[u8; 65], ChipError> {
         ChipKey::make(KEY)?.public()
     }
 
-    fn public(&self) -> io::Result<[u8; 65]> {
+    fn public(&self) -> Result<[u8; 65], ChipError> {
         ChipKey::open(KEY)?.public()
     }
 
-    fn sign(&self, bytes: &[u8]) -> io::Result<[u8; 64]> {
-        ChipKey::open(KEY)?.sign(&Sha256::digest(bytes).into())
+    fn sign(&self, public: &[u8; 65], bytes: &[u8]) -> Result<[u8; 64], ChipError> {
+        let key = ChipKey::open(KEY)?;
+        if key.public()? != *public {
+            return Err(ChipError::NoKey);
+        }
+        key.sign(&Sha256::digest(bytes).into())
     }
+
+    fn forget(&self) -> Result<(), ChipError> {
+        match ChipKey::open(KEY).and_then(ChipKey::delete) {
+            Ok(()) | Err(ChipError::NoChip | ChipError::NoKey) => Ok(()),
+            Err(error @ ChipError::Away(_)) => Err(error),
+        }
+    }
+}
+
+/// Windows' log "Application".
+pub(super) struct WindowsEvents(EventLog);
+
+impl WindowsEvents {
+    /// None where it does not run.
+    pub(super) fn open() -> Option<Self> {
+        EventLog::open(SOURCE).ok().map(Self)
+    }
+}
+
+impl Sink for WindowsEvents {
+    fn write(&self, event: Event, details: &Details) {
+        let row = event.row();
+        // A log that is full or gone has nobody to tell; ours has the event too.
+        let _ = self.0.write(row.level, row.number, &whole(row, details.iter()));
+    }
+}
+
+/// Where there is no log, ours is left.
+pub(super) struct NoEvents;
+
+impl Sink for NoEvents {
+    fn write(&self, _: Event, _: &Details) {}
 }

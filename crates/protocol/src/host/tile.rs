@@ -3,8 +3,8 @@
 //!
 //! A connection begins with [`Ask::Hello`]; the answer is [`Tell::Tile`] or [`Tell::NotHere`].
 //! The same connection may then carry one flow: [`Ask::Start`], answered by [`Tell::Status`] or
-//! [`Tell::Refused`]; [`Tell::Status`] and [`Tell::View`] as they come, answered by
-//! [`Ask::Answer`]; [`Ask::Cancel`] at any time; one [`Tell::End`]. Where that says so, one
+//! [`Tell::Refused`]; [`Tell::Status`], [`Tell::View`] and [`Tell::Foreground`] as they come, a view
+//! answered by [`Ask::Answer`]; [`Ask::Cancel`] at any time; one [`Tell::End`]. Where that says so, one
 //! [`Ask::TakeGrant`] gets the [`Tell::Grant`], once; [`Ask::LogonResult`] is the last word. The
 //! flow ends with its connection.
 
@@ -24,6 +24,18 @@ pub const FOLDER: &str = "Regain Host";
 
 /// The folder in it where the tile finds its picture.
 pub const PICTURES: &str = "tile";
+
+/// The file in it where the tile's library counts its loads into the sign-in screen, a line with
+/// its version each, until one lives on.
+pub const LOADS: &str = "tile-loads";
+
+/// So many loads of one version in a row that did not live on, and it refuses to be loaded.
+pub const MOST_LOADS: usize = 5;
+
+/// How many loads of this version that file says.
+pub fn loads_of(version: &str, file: &[u8]) -> usize {
+    file.split(|byte| *byte == b'\n').filter(|line| *line == version.as_bytes()).count()
+}
 
 /// The identifier of an account, as text: `S-1-5-21-...`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -153,6 +165,12 @@ pub enum Tell {
     Grant(Grant),
     /// There is none, or none any more.
     NoGrant,
+    /// The app's window is about to show: keys shall land in it. Only the sign-in screen may hand
+    /// the foreground on.
+    Foreground {
+        /// The app's process.
+        process: u32,
+    },
 }
 
 impl Message for Tell {

@@ -1,6 +1,8 @@
 //! `regain-service device ...`: the PCs that people can recover at from their sign-in screen.
 
 mod list;
+#[cfg(test)]
+mod tests;
 mod token;
 
 use std::process::ExitCode;
@@ -31,7 +33,7 @@ pub(crate) enum Command {
     Trust(Trust),
     /// Shuts PCs out: their keys never enrol again. People recover there as strangers do.
     Revoke(Which),
-    /// Lets PCs in again that were shut out, or that used up their tries. They count as seen.
+    /// Lets PCs in again that were shut out (they count as seen), or that used up their tries.
     LetIn(Which),
 }
 

@@ -213,14 +213,14 @@ impl RevokeToken {
             bail!("there is no such fleet token: see `regain-service device tokens`");
         };
         let came = usize::try_from(token.used).unwrap_or_default();
-        Ok(if self.and_devices {
-            format!(
-                "Nobody enrols with it any more. {} that came with it are shut out.",
-                pcs(shut_out)
-            )
+        let (count, one, several) = if self.and_devices {
+            (shut_out, "is shut out", "are shut out")
         } else {
-            format!("Nobody enrols with it any more. {} that came with it stay.", pcs(came))
-        })
+            (came, "stays", "stay")
+        };
+        let become_of = if count == 1 { one } else { several };
+        let pcs = pcs(count);
+        Ok(format!("Nobody enrols with it any more. {pcs} that came with it {become_of}."))
     }
 }
 
