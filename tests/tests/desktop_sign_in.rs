@@ -198,6 +198,18 @@ fn leave(app: &App, key: &str) -> Result<()> {
     app.press(key).or_else(|error| if app.heading().is_ok() { Err(error) } else { Ok(()) })
 }
 
+/// The first page, still after the service has answered: nothing was taken up again.
+fn assert_begins_anew(app: &App) -> Result<()> {
+    wait::until("the service's answer", PATIENCE, || {
+        let tenant =
+            app.measure("return document.querySelector('.top__tenant').innerText.trim()")?;
+        Ok((tenant != "").then_some(()))
+    })?;
+    app.see_page("start-title")?;
+    anyhow::ensure!(app.measure("return document.querySelector('.case') === null")? == true);
+    Ok(())
+}
+
 fn known(person: &str) -> impl FnOnce(&mut Machine) {
     let user = Text::new(person);
     move |machine| machine.user = user
@@ -293,7 +305,7 @@ fn somebody_who_leaves_from_the_tile_leaves_nothing_behind() {
 
     // Nobody finds the gates that were passed.
     let (mut tile, app) = screen.open().unwrap();
-    app.see_page("start-title").unwrap();
+    assert_begins_anew(&app).unwrap();
     leave(&app, "frame-leave").unwrap();
     assert_eq!(end_of(&mut tile).unwrap().outcome, Outcome::Cancelled);
 }
@@ -317,7 +329,7 @@ fn a_session_that_changes_ends_the_app_and_only_the_same_person_goes_on() {
 
     screen.pc.with(known("ben.okafor@demo.example"));
     let (mut tile, app) = screen.open().unwrap();
-    app.see_page("start-title").unwrap();
+    assert_begins_anew(&app).unwrap();
     screen.host.stop(Some(SESSION), Cause::Session);
     end_of(&mut tile).unwrap();
     drop((app, tile));

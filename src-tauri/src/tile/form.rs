@@ -2,15 +2,14 @@
 //! so that any view whatever can be drawn in a test. Decides nothing: which calls there are is
 //! said by the view.
 
+mod ends;
 mod passwords;
+
+pub(super) use self::ends::Told;
 
 use std::time::Duration;
 
-use protocol::{
-    api::{Act, Call, Finding, Gate, Help, MethodOffer, Stage, View},
-    directory::NotDone,
-    host::tile::Outcome,
-};
+use protocol::api::{Act, Call, Finding, Gate, Help, MethodOffer, Stage, View};
 use serde::Serialize;
 
 use super::page::{Choice, Field, Kind, Over, Page, Press, two_of};
@@ -57,12 +56,6 @@ pub(super) enum At {
     View(AnyView),
     /// The service knows no more of it.
     OutOfDate,
-}
-
-/// How it would have ended if it ended now.
-pub(super) struct Told {
-    pub(super) outcome: Outcome,
-    pub(super) words: String,
 }
 
 impl Form {
@@ -367,12 +360,12 @@ impl Form {
         // The password is right but good no more: who knows it can change it.
         let known = !fine && acts.contains(&Act::Change);
         let named = name_of(&finding);
-        if !self.words.has(&format!("choice-{named}-title")) {
-            // A finding that there are no words for here: the service's own.
-            return self.only_somebody_else(view, over);
-        }
+        // Else a finding that there are no words for here: the service's own are there.
+        let has_words = self.words.has(&format!("choice-{named}-title"));
         let title = if locked && acts.len() < 2 {
             self.say("choice-locked-title-no-choice")
+        } else if !has_words {
+            view.plain.title.clone()
         } else if known && self.words.has(&format!("choice-known-{named}-title")) {
             self.say(&format!("choice-known-{named}-title"))
         } else {
@@ -401,6 +394,8 @@ impl Form {
             ways.push(self.go("frame-back", Press::Open(Over::Nothing)));
         } else if fine {
             ways.insert(0, self.go("choice-nothing-wrong-know", Press::Open(Over::Tips)));
+        } else if !has_words {
+            text.push(view.plain.text.clone());
         } else if !locked && !known {
             text.push(self.say(&format!("choice-{named}-text")));
         }
@@ -411,100 +406,12 @@ impl Form {
         }
         Page { title, text, fields: Vec::new(), choices: self.two(ways, over) }
     }
-
-    fn only_somebody_else(&self, view: &View, over: Over) -> Page {
-        let mut ways = vec![self.go("done-finish", Press::Finish)];
-        self.other_ways(view, &mut ways);
-        Page {
-            title: view.plain.title.clone(),
-            text: vec![view.plain.text.clone(), self.contact()],
-            fields: Vec::new(),
-            choices: self.two(ways, over),
-        }
-    }
-
-    fn done(
-        &self,
-        view: &View,
-        act: Act,
-        replicates_later: bool,
-        looking: bool,
-    ) -> (String, Vec<String>) {
-        let first = view.reason == protocol::api::Reason::FirstDay;
-        let accepts = name_of(&self.accepts);
-        let (title, text, next) = match act {
-            Act::Unlock => ("done-unlock-title", "done-unlock-text".to_owned(), "done-unlock-next"),
-            Act::Reset | Act::Change if first => {
-                ("done-reset-title-first", format!("done-reset-{accepts}"), "done-reset-next-first")
-            }
-            Act::Reset | Act::Change => {
-                ("done-reset-title", format!("done-reset-{accepts}"), "done-reset-next")
-            }
-        };
-        let looking = looking.then(|| self.say("done-reset-looking"));
-        let later = replicates_later.then(|| self.say("done-later"));
-        let first = looking.unwrap_or_else(|| self.say(&text));
-        let text = [first].into_iter().chain(later).chain([self.say(next)]).collect();
-        (self.say(title), text)
-    }
-
-    fn not_done(&self, act: Act, reason: NotDone) -> (String, Vec<String>) {
-        let why = match reason.password_refusal() {
-            Some(refusal) => self.refused(refusal),
-            None => self.say(&format!("not-done-{}", code_of(reason))),
-        };
-        let mut text = vec![why];
-        if act != Act::Unlock {
-            text.push(self.say("not-done-still"));
-        }
-        (self.say(&format!("not-done-{}-title", name_of(&act))), text)
-    }
-
-    fn not_known(&self, act: Act) -> (String, Vec<String>) {
-        let text = self.say(&format!("not-known-{}-text", name_of(&act)));
-        (self.say("not-known-title"), vec![text, self.say("not-known-next")])
-    }
-
-    /// What the view says of how it ended; none where nothing was tried yet.
-    pub(super) fn told(&self) -> Option<Told> {
-        let view = self.view()?.known()?;
-        let (outcome, (title, text)) = match &view.stage {
-            Stage::Done { act, replicates_later, .. } => {
-                (Outcome::Done, self.done(view, *act, *replicates_later, false))
-            }
-            Stage::NotDone { act, reason, .. } => (Outcome::NotDone, self.not_done(*act, *reason)),
-            Stage::NotKnown { act } | Stage::Working { act, .. } => {
-                (Outcome::NotKnown, self.not_known(*act))
-            }
-            Stage::Choice { finding, acts }
-                if acts.is_empty() && *finding != Finding::NothingWrong =>
-            {
-                let page = self.choice(view, *finding, acts, Over::Nothing);
-                (Outcome::NotDone, (page.title, page.text))
-            }
-            Stage::ChooseMethod { .. }
-            | Stage::EnterCode { .. }
-            | Stage::Checking
-            | Stage::Choice { .. }
-            | Stage::NewPassword { .. }
-            | Stage::ChangePassword { .. }
-            | Stage::Ended { .. } => return None,
-        };
-        let lines: Vec<String> = [title].into_iter().chain(text).collect();
-        Some(Told { outcome, words: lines.join("\n") })
-    }
 }
 
 /// The name that the wire has for it, which the keys of the words have as well.
 pub(super) fn name_of(value: &impl Serialize) -> String {
     let value = serde_json::to_value(value).ok();
     value.and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
-}
-
-fn code_of(reason: NotDone) -> String {
-    let value = serde_json::to_value(reason).ok();
-    let code = value.as_ref().and_then(|value| value.get("code")?.as_str());
-    code.unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

@@ -64,6 +64,7 @@ struct Shared {
     epoch: u32,
     passwords: Vec<String>,
     later_stage: bool,
+    idle_s: u32,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -97,6 +98,7 @@ impl Double {
             epoch: 1,
             passwords: Vec::new(),
             later_stage: false,
+            idle_s: 300,
         }));
         let app = Router::new().fallback(answer).with_state(Arc::clone(&shared));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -118,6 +120,11 @@ impl Double {
     /// From now on the views are those of a later version.
     pub(crate) fn speak_a_later_version(&self) {
         self.shared().later_stage = true;
+    }
+
+    /// Who does nothing for so many seconds is away from now on.
+    pub(crate) fn idle_after(&self, seconds: u32) {
+        self.shared().idle_s = seconds;
     }
 
     /// Every call of `path`, as it arrived.
@@ -278,7 +285,7 @@ impl Shared {
             "calls": calls,
             "plain": {"title": "t", "text": "x", "action": null},
             "ends_in_s": 3600,
-            "idle_ends_in_s": 300,
+            "idle_ends_in_s": self.idle_s,
             "revision": self.step,
         })
     }

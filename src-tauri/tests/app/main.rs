@@ -6,5 +6,6 @@
 
 mod double;
 mod second_thoughts;
+mod simple_form;
 mod stories;
 mod unreachable;

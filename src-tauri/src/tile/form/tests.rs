@@ -5,6 +5,7 @@ use ed25519_dalek::SigningKey;
 use proptest::{collection::vec, prelude::*, sample::select};
 use protocol::{
     api::{Ended, MethodKind, Plain, Reason},
+    directory::NotDone,
     host::{encode, tile},
     id::{DirectoryId, KeyId, OperationId, TenantId},
     sealed::{Binding, OpeningKey, RecipientList},
