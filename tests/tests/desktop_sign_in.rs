@@ -90,7 +90,9 @@ impl Launcher for ByDriver {
         });
         let (reader, writer) = pipes.open()?;
         let (reader, writer) = (Box::new(reader), Box::new(writer));
-        Ok(Running { reader, writer, child: Box::new(Started(pipes)) })
+        // Nothing is to be handed on to: the display of the lab has one window.
+        let child = Box::new(Started(pipes));
+        Ok(Running { reader, writer, child, process: None })
     }
 }
 
