@@ -7,6 +7,7 @@
 use std::{net::IpAddr, sync::Arc};
 
 use protocol::{
+    bytes::Bytes,
     device::{DeviceReport, FleetToken},
     host::statement::{Fact, Found, KeyKind, Readiness},
     id::{DeviceId, FleetTokenId, TenantId},
@@ -84,6 +85,11 @@ pub fn make_token(
         revoked_at: None,
     };
     (token, row)
+}
+
+/// A fleet token's id as its text begins with, so that who has the token can find it.
+pub(crate) fn shown_token(id: Uuid) -> String {
+    Bytes::encode(id.as_bytes())
 }
 
 /// The hash under which a fleet token's secret is stored.
@@ -186,7 +192,9 @@ impl Taking {
             return Err(Refused::new(ProblemCode::DeviceShared));
         }
         // Before the marks: a report that somebody kept and sends again is no second PC.
-        if self.report.nonce_at < known.report.nonce_at {
+        // A time that is still to come is of a clock that was wrong, and says nothing.
+        let newest = known.report.nonce_at;
+        if self.report.nonce_at < newest && newest <= self.now {
             return Err(Refused::new(ProblemCode::NonceStale));
         }
         let (stored, told) = (&known.report, &self.report);
@@ -216,7 +224,8 @@ impl Taking {
             return Err(refused());
         }
         let detail = json!({
-            "device": self.fresh, "name": self.report.name, "token": id, "key": self.kind,
+            "device": self.fresh, "name": self.report.name, "token": shown_token(id),
+            "key": self.kind,
         });
         self.note(tx, Event::DeviceEnrolled, &detail).await?;
         let row = DeviceRow {

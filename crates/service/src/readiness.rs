@@ -1,6 +1,8 @@
 //! Which PCs cannot recover and why, in words for administrators, from the rows of their last
 //! reports. Reads no clock and no store.
 
+use std::collections::BTreeSet;
+
 use protocol::host::statement::{Check, Found};
 use recovery::{Times, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -80,10 +82,13 @@ impl Fleet {
             fleet.all += 1;
             fleet.cannot += usize::from(cannot_recover(device));
             fleet.silent += usize::from(is_silent(device, now));
-            for fact in facts(device).into_iter().filter(StoredFact::breaks) {
-                match fleet.reasons.iter_mut().find(|(check, _)| *check == fact.check) {
+            // Each once, however often one PC says it.
+            let breaking = facts(device).into_iter().filter(StoredFact::breaks);
+            let reasons: BTreeSet<String> = breaking.map(|fact| fact.check).collect();
+            for reason in reasons {
+                match fleet.reasons.iter_mut().find(|(check, _)| *check == reason) {
                     Some((_, count)) => *count += 1,
-                    None => fleet.reasons.push((fact.check, 1)),
+                    None => fleet.reasons.push((reason, 1)),
                 }
             }
         }
@@ -187,6 +192,13 @@ mod tests {
         );
         assert_eq!(Fleet::of(&[excluded], NOW).sentences().len(), 1, "one reason says it all");
         assert!(Fleet::of(&[fine], NOW).sentences().is_empty());
+    }
+
+    #[test]
+    fn a_pc_that_says_a_reason_twice_is_one_pc() {
+        let twice = pc(&[("tile-excluded", "breaks"), ("tile-excluded", "breaks")]);
+        let said = Fleet::of(&[twice], NOW).sentences();
+        assert!(said[0].starts_with("1 PC cannot recover, because"), "{said:?}");
     }
 
     #[test]

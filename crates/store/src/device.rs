@@ -104,7 +104,7 @@ impl Tx<'_> {
         let result = sqlx::query(
             "UPDATE device SET name = $2, windows = $3, version = $4, facts = $5, nonce_at = $6,
                  mark = $7, mark_before = $8, reported_at = $9
-             WHERE id = $1 AND nonce_at <= $6",
+             WHERE id = $1 AND (nonce_at <= $6 OR nonce_at > $9)",
         )
         .bind(id)
         .bind(&report.name)
@@ -129,6 +129,16 @@ impl Tx<'_> {
         sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE tenant = $1 AND public_key = $2")))
             .bind(tenant)
             .bind(public_key)
+            .fetch_optional(&mut *self.connection)
+            .await?
+            .map(|row| device(&row))
+            .transpose()
+    }
+
+    /// A device.
+    pub async fn device(&mut self, id: Uuid) -> Result<Option<DeviceRow>, StoreError> {
+        sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE id = $1")))
+            .bind(id)
             .fetch_optional(&mut *self.connection)
             .await?
             .map(|row| device(&row))
@@ -187,14 +197,12 @@ impl Tx<'_> {
         one_row(&result, "mark_device")
     }
 
-    /// The devices at which recoveries for a name were begun lately.
-    pub async fn devices_of_name(&mut self, name_key: &[u8]) -> Result<Vec<Uuid>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT DISTINCT device FROM recovery WHERE name_key = $1 AND device IS NOT NULL",
-        )
-        .bind(name_key)
-        .fetch_all(&mut *self.connection)
-        .await?;
+    /// The ids of a tenant's devices, in whatever state.
+    pub async fn device_ids(&mut self, tenant: Uuid) -> Result<Vec<Uuid>, StoreError> {
+        let rows = sqlx::query("SELECT id FROM device WHERE tenant = $1")
+            .bind(tenant)
+            .fetch_all(&mut *self.connection)
+            .await?;
         rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }
 }

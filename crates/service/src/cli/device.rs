@@ -9,13 +9,14 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::{Args, Subcommand};
+use protocol::sealed::fingerprint;
 use recovery::Timestamp;
 use serde_json::{Value, json};
 use store::{AuditEvent, DeviceRow, StoreError, Tx};
 use uuid::Uuid;
 
-use super::{ConfigFile, Opened, say};
-use crate::{audit::Event, flow, keys::Keys, readiness::pcs};
+use super::{ConfigFile, Opened, ago, say};
+use crate::{audit::Event, devices::shown_token, flow, keys::Keys, readiness::pcs};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -26,10 +27,12 @@ pub(crate) enum Command {
     /// Takes a fleet token back: nobody enrols with it any more.
     RevokeToken(token::RevokeToken),
     /// Lists the PCs: name, trust, whether people can recover there and why not, last report,
-    /// Windows, version, where its key is, id. At the end what most of them lack.
+    /// Windows, version, where its key is, id; its key's fingerprint, when it enrolled and with
+    /// which token. At the end what most of them lack.
     List(list::List),
     /// Vouches for PCs: you know that their key is in the PC that they name. The truth is said on
-    /// them where the tenant wants it (`tenant candid`).
+    /// them where the tenant wants it (`tenant candid`). A name does only where no other row ever
+    /// had it: whoever has a fleet token can enrol under any name.
     Trust(Trust),
     /// Shuts PCs out: their keys never enrol again. People recover there as strangers do.
     Revoke(Which),
@@ -51,7 +54,7 @@ pub(crate) struct Of {
 pub(crate) struct Which {
     #[command(flatten)]
     of: Of,
-    /// Names, where no other PC has it, or ids.
+    /// Names, where no other PC has it, ids, or fingerprints of keys.
     #[arg(required = true)]
     devices: Vec<String>,
 }
@@ -171,7 +174,8 @@ fn event(tenant: Uuid, event: Event, detail: &Value) -> AuditEvent {
     }
 }
 
-/// The one that is meant; a name means a PC that this can be done to.
+/// The one that is meant; a name means a PC that this can be done to. Whom somebody vouches for
+/// nobody else may be: there a name that two rows have, in whatever state, means none of them.
 fn pick<'a>(all: &'a [DeviceRow], typed: &str, what: What) -> anyhow::Result<&'a DeviceRow> {
     let can = |device: &&DeviceRow| match what {
         What::Trust(_) | What::Revoke => device.is_good(),
@@ -193,9 +197,19 @@ fn pick<'a>(all: &'a [DeviceRow], typed: &str, what: What) -> anyhow::Result<&'a
         }
         return Ok(device);
     }
-    let is_meant = |device: &&DeviceRow| device.report.name.eq_ignore_ascii_case(typed);
-    let meant: Vec<&DeviceRow> = all.iter().filter(is_meant).filter(can).collect();
+    let is_meant = |device: &&DeviceRow| {
+        device.report.name.eq_ignore_ascii_case(typed) || fingerprint(&device.public_key) == typed
+    };
+    let named: Vec<&DeviceRow> = all.iter().filter(is_meant).collect();
+    let meant: Vec<&DeviceRow> = named.iter().copied().filter(can).collect();
     match meant.as_slice() {
+        [_, ..] if named.len() > 1 && what == What::Trust(true) => {
+            let rows: Vec<String> = named.iter().map(|device| told_apart(device)).collect();
+            bail!(
+                "several PCs are or were called `{typed}`; say by its id whose key you know:\n{}",
+                rows.join("\n")
+            )
+        }
         [only] => Ok(only),
         [] => bail!("there is no such PC `{typed}`: see `regain-service device list --all`"),
         several => {
@@ -203,4 +217,16 @@ fn pick<'a>(all: &'a [DeviceRow], typed: &str, what: What) -> anyhow::Result<&'a
             bail!("several PCs are called `{typed}`; say which by its id: {}", ids.join(", "))
         }
     }
+}
+
+/// What tells PCs of one name apart.
+fn told_apart(device: &DeviceRow) -> String {
+    format!(
+        "{}\t{}\tkey {}\tenrolled {} ago with token {}",
+        device.id,
+        list::state(device),
+        fingerprint(&device.public_key),
+        ago(Opened::now().since(device.enrolled_at).seconds_up()),
+        shown_token(device.fleet_token)
+    )
 }

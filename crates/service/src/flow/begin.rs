@@ -35,12 +35,14 @@ use crate::{
 pub async fn start(service: &Service, tenant: &Tenant, source: IpAddr) -> Result<Start, Refused> {
     let now = service.now();
     let (begins, limit) = begins_from(service, tenant, source, code::STRANGER);
+    let (at_devices, _) = begins_from(service, tenant, source, Lane::EnrolledDevice);
     let breaker = code::tenant_key(&service.keys, tenant.id.0);
     let (left, breaker_left) = service
         .store
         .read(move |mut tx| {
             Box::pin(async move {
-                let left = tx.left(&begins, limit, now).await?;
+                let used = limit.most - tx.left(&at_devices, limit, now).await?;
+                let left = tx.left(&begins, limit, now).await?.saturating_sub(used);
                 let breaker_left = tx.left(&breaker, Limits::WRONG_CODE_IN_TENANT, now).await?;
                 Ok::<_, StoreError>((left, breaker_left))
             })

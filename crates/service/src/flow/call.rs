@@ -21,7 +21,7 @@ use store::{AccountRow, OperationRow, OperationState, RecoveryRow, StoreError, T
 use super::{
     IdempotencyKey, Refused, Token,
     begin::{choose_only, go_on, identify, note_candour, take_source},
-    code, limit_key,
+    code, lane, limit_key,
     token::TokenAge,
     view,
 };
@@ -252,7 +252,9 @@ async fn change_user_id(
     take_source(tx, service, tenant, (source, lane), now).await?;
     let account = identify(tx, service, row, typed, now).await?;
     let is_own = row.own_account.is_some() && row.account == row.own_account;
-    let only = go_on(tx, service, row, (account.as_ref(), is_own), now).await?;
+    // As things are now, not as they were at the beginning.
+    let is_candid = lane::is_candid(tx, row.tenant, row.device).await?;
+    let only = go_on(tx, service, row, (account.as_ref(), is_own && is_candid), now).await?;
     note(tx, row, Event::UserIdChanged, json!({}), now).await?;
     note_candour(tx, row, now).await?;
     if let Some(method) = only {

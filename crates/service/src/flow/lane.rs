@@ -2,11 +2,12 @@
 //! people at their own devices, and no device those of others.
 //!
 //! At a device everything that is limited by name is counted three times: for the name at this
-//! device, for the device over all names, and for the name over all devices (catalogue THR-01). A
+//! device, for the device over all names, and for the name over all devices that are seen, or trusted, as
+//! this one is (catalogue THR-01). A
 //! device whose counts are used up is a stranger for that long: never worse than no device, and
 //! never another try.
 
-use std::net::IpAddr;
+use std::{collections::HashSet, net::IpAddr};
 
 use protocol::{api::Begin, device, host::statement::Assertion};
 use recovery::{Lane, Limit, Limits, Timestamp};
@@ -52,13 +53,45 @@ pub(super) const WRONG: ByName = ByName {
     of: b"email",
 };
 
+/// A device that counts are of.
+#[derive(Clone, Copy)]
+struct At {
+    id: Uuid,
+    is_trusted: bool,
+}
+
+impl At {
+    /// Whoever has a fleet token can enrol devices: what those use up is no trusted one's.
+    fn trust(self) -> &'static [u8] {
+        if self.is_trusted { b"trusted" } else { b"seen" }
+    }
+}
+
+/// Whether somebody vouches for a device, as things are now.
+async fn is_trusted(tx: &mut Tx<'_>, device: Uuid) -> Result<bool, StoreError> {
+    let device = tx.device(device).await?;
+    Ok(device.is_some_and(|device| device.is_good() && device.trusted_at.is_some()))
+}
+
+/// Whether the truth may be told at a device: it is trusted, and the organisation wants it.
+pub(super) async fn is_candid(
+    tx: &mut Tx<'_>,
+    tenant: Uuid,
+    device: Option<Uuid>,
+) -> Result<bool, StoreError> {
+    match device {
+        Some(device) => Ok(is_trusted(tx, device).await? && tx.candid(tenant).await?),
+        None => Ok(false),
+    }
+}
+
 /// A count and its limit.
 type Count = ([u8; 32], Limit);
 
 impl ByName {
     /// The counts that a recovery of this name uses up. Those of the name come first, the
     /// device's own last.
-    fn counts(self, keys: &Keys, name_key: &[u8], device: Option<Uuid>) -> Vec<Count> {
+    fn counts(self, keys: &Keys, name_key: &[u8], device: Option<At>) -> Vec<Count> {
         let key = |limit: Limit, lane: Lane, of: &[&[u8]]| {
             (limit_key(keys, limit, lane.as_str(), of), limit)
         };
@@ -67,17 +100,28 @@ impl ByName {
         };
         let lane = Lane::EnrolledDevice;
         vec![
-            key(self.name, lane, &[name_key, self.of, device.as_bytes()]),
-            key(self.devices, lane, &[name_key, self.of]),
-            key(self.device, lane, &[device.as_bytes()]),
+            key(self.name, lane, &[name_key, self.of, device.id.as_bytes()]),
+            key(self.devices, lane, &[name_key, self.of, device.trust()]),
+            key(self.device, lane, &[device.id.as_bytes()]),
         ]
     }
 
-    fn of_row(self, keys: &Keys, row: &RecoveryRow) -> Vec<Count> {
-        self.counts(keys, &row.name_key, row.device)
+    /// Those of a recovery, whose device is what it is now.
+    async fn of_row(
+        self,
+        tx: &mut Tx<'_>,
+        keys: &Keys,
+        row: &RecoveryRow,
+    ) -> Result<Vec<Count>, StoreError> {
+        let device = match row.device {
+            Some(id) => Some(At { id, is_trusted: is_trusted(tx, id).await? }),
+            None => None,
+        };
+        Ok(self.counts(keys, &row.name_key, device))
     }
 
-    /// Counts one. Where that is too many: until when the door is shut.
+    /// Counts one. Where that is too many: until when the door is shut, and only the count that
+    /// shut it is told. What is refused is charged to nothing that others share.
     pub(super) async fn take(
         self,
         tx: &mut Tx<'_>,
@@ -85,11 +129,14 @@ impl ByName {
         row: &RecoveryRow,
         now: Timestamp,
     ) -> Result<Option<Timestamp>, StoreError> {
-        // The device's own first: what it has no right to any more it uses up for nobody.
-        for (key, limit) in self.of_row(&service.keys, row).into_iter().rev() {
-            if let Some(until) = tx.take(&key, limit, now).await? {
-                return Ok(Some(until));
+        let counts = self.of_row(tx, &service.keys, row).await?;
+        for (key, limit) in &counts {
+            if tx.left(key, *limit, now).await? == 0 {
+                return tx.take(key, *limit, now).await;
             }
+        }
+        for (key, limit) in counts {
+            tx.take(&key, limit, now).await?;
         }
         Ok(None)
     }
@@ -103,7 +150,7 @@ impl ByName {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let mut last = false;
-        for (key, limit) in self.of_row(&service.keys, row) {
+        for (key, limit) in self.of_row(tx, &service.keys, row).await? {
             tx.take(&key, limit, now).await?;
             if tx.left(&key, limit, now).await? == 0 {
                 tx.take(&key, limit, now).await?;
@@ -121,7 +168,8 @@ impl ByName {
         row: &RecoveryRow,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        any_used_up(tx, &self.of_row(&service.keys, row), now).await
+        let counts = self.of_row(tx, &service.keys, row).await?;
+        any_used_up(tx, &counts, now).await
     }
 
     /// Forgets what was counted for the name; not for the device.
@@ -131,7 +179,7 @@ impl ByName {
         service: &Service,
         row: &RecoveryRow,
     ) -> Result<(), StoreError> {
-        for (key, _) in self.of_row(&service.keys, row).iter().take(2) {
+        for (key, _) in self.of_row(tx, &service.keys, row).await?.iter().take(2) {
             tx.forget(key).await?;
         }
         Ok(())
@@ -163,11 +211,19 @@ pub async fn release_name(
     typed: &str,
 ) -> Result<(), StoreError> {
     let name_key = code::name_key(keys, tenant, typed);
-    let devices = tx.devices_of_name(&name_key).await?;
-    for device in std::iter::once(None).chain(devices.into_iter().map(Some)) {
+    // All devices of the tenant: recoveries are kept for a shorter time than doors stay shut, and
+    // change their names. With no device at all there may still be counts of those there were.
+    let mut all = vec![None];
+    for id in tx.device_ids(tenant).await?.into_iter().chain([Uuid::nil()]) {
+        all.extend([false, true].map(|is_trusted| Some(At { id, is_trusted })));
+    }
+    let mut forgotten = HashSet::new();
+    for device in all {
         for by_name in [BEGIN, SEND, WRONG] {
             for (key, _) in by_name.counts(keys, &name_key, device).iter().take(2) {
-                tx.forget(key).await?;
+                if forgotten.insert(*key) {
+                    tx.forget(key).await?;
+                }
             }
         }
     }
@@ -183,8 +239,9 @@ pub(crate) async fn release_device(
     keys: &Keys,
     device: Uuid,
 ) -> Result<(), StoreError> {
+    let at = At { id: device, is_trusted: false };
     for by_name in [BEGIN, SEND, WRONG] {
-        if let Some((key, _)) = by_name.counts(keys, &[], Some(device)).last() {
+        if let Some((key, _)) = by_name.counts(keys, &[], Some(at)).last() {
             tx.forget(key).await?;
         }
     }
@@ -284,8 +341,9 @@ pub(super) async fn standing(
         begins_from(service, tenant, source, Lane::EnrolledDevice),
         code::wrong_from(&service.keys, tenant.id.0, source, Lane::EnrolledDevice),
     ];
+    let at = At { id: device.id, is_trusted: device.trusted_at.is_some() };
     for by_name in [BEGIN, SEND, WRONG] {
-        counts.extend(by_name.counts(&service.keys, &name_key, id));
+        counts.extend(by_name.counts(&service.keys, &name_key, Some(at)));
     }
     if any_used_up(tx, &counts, now).await? {
         return Ok(Standing::stranger(Some(("used-up", id))));

@@ -106,6 +106,30 @@ async fn a_name_that_was_mistyped_first_is_told_the_truth_once_it_is_mended() {
 }
 
 #[tokio::test]
+async fn trust_that_is_taken_back_ends_candour_in_open_recoveries_too() {
+    for how in ["trust", "candid", "revoked", "shared"] {
+        let lab = organisation(true).await;
+        let pc = trusted(&lab, 1, DISABLED).await;
+        let device = lab.devices().await[0].id;
+        let begun = pc.begin(&lab, "disabld@example.org").await;
+        let now = lab.service.now();
+        lab.change(move |mut tx| {
+            Box::pin(async move {
+                match how {
+                    "trust" => tx.trust_device(device, None).await,
+                    "candid" => tx.set_candid(TENANT, false).await,
+                    "revoked" => tx.revoke_device(device, Some(now)).await,
+                    _ => tx.share_device(device, now).await,
+                }
+            })
+        })
+        .await;
+        let mended = lab.call("user-id", &begun.token(), json!({ "user_id": DISABLED })).await;
+        assert!(matches!(mended.stage(), Stage::EnterCode { .. }), "{how}: {mended:?}");
+    }
+}
+
+#[tokio::test]
 async fn everybody_else_hears_what_strangers_hear_to_the_byte() {
     for candid in [true, false] {
         let lab = organisation(candid).await;

@@ -269,3 +269,33 @@ async fn what_an_organisation_says_of_its_tile_is_given_to_every_pc() {
     let face = lab.get("tile", "").await;
     assert_eq!(face.json, json!({ "labels": { "de": "Kein Zugang?" }, "picture": "AQID" }));
 }
+
+#[tokio::test]
+async fn a_service_whose_clock_was_ahead_for_a_while_still_takes_reports() {
+    let lab = Lab::new().await;
+    let token = lab.fleet_token(10).await;
+    let mut pc = Pc::new(1);
+    lab.forward(Span::hours(300));
+    let device = pc.enrols(&lab, &token).await;
+    let nonce = lab.device_nonce().await;
+    let kept = pc.report(&nonce, None);
+    lab.forward(Span::hours(-300));
+    let heard = pc.reports(&lab, None).await;
+    assert_eq!((heard.status, &heard.json["device"]), (200, &json!(device.to_string())));
+    let stale = lab.post("devices/report", "", &lab.key(), &kept).await;
+    assert_eq!(stale.code(), "nonce-stale", "of the time ahead");
+}
+
+#[tokio::test]
+async fn the_trail_names_a_token_as_its_text_and_the_commands_do() {
+    let lab = Lab::new().await;
+    let token = lab.fleet_token(10).await;
+    Pc::new(1).enrols(&lab, &token).await;
+    let read =
+        lab.service.store.read(|mut tx| Box::pin(async move { tx.audit_after(0, 100).await }));
+    let rows = read.await.unwrap_or_else(|error: store::StoreError| panic!("{error:?}"));
+    let row = rows.iter().find(|row| row.event == "device-enrolled").unwrap();
+    let detail: serde_json::Value = serde_json::from_str(&row.detail).unwrap();
+    let text = token.text();
+    assert_eq!(detail["token"], text.split('.').next().unwrap());
+}

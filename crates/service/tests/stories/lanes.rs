@@ -3,7 +3,9 @@
 
 use protocol::api::{Ended, Stage};
 use recovery::Span;
+use regain_service::config::LimitsConfig;
 use serde_json::{Value, json};
+use store::DirectoryKind;
 
 use crate::{
     harness::{Heard, Lab},
@@ -120,6 +122,59 @@ async fn many_devices_of_one_attacker_have_twenty_five_tries_for_a_name() {
     assert_eq!(guesses, 25);
 }
 
+/// Five PCs that somebody enrolled with a token and wrong intent use up a name.
+async fn shut_out_by_rogues(lab: &Lab, token: &protocol::device::FleetToken) {
+    for number in 101..=105 {
+        let mut rogue = Pc::new(number);
+        rogue.enrols(lab, token).await;
+        let begun = rogue.begin(lab, ANNA).await;
+        for _ in 0..5 {
+            wrong(lab, &begun).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn devices_that_anybody_can_enrol_use_up_nothing_that_a_name_has_at_trusted_ones() {
+    let lab = Lab::new().await;
+    lab.person(ANNA).await;
+    let token = lab.fleet_token(10).await;
+    let (mut seen, mut own) = (Pc::new(1), Pc::new(2));
+    seen.enrols(&lab, &token).await;
+    let device = own.enrols(&lab, &token).await;
+    lab.trust(device).await;
+    shut_out_by_strangers(&lab, ANNA).await;
+    shut_out_by_rogues(&lab, &token).await;
+    assert_eq!(seen.begin(&lab, ANNA).await.code(), "too-many", "no lane is left");
+    lab.messages().await;
+    let begun = own.begin(&lab, ANNA).await;
+    assert_eq!(lab.lane(&begun).await, ("enrolled-device".to_owned(), "good".to_owned()));
+    let code = lab.code().await;
+    let choice = lab.call("code", &begun.token(), json!({ "code": code })).await;
+    assert!(matches!(choice.stage(), Stage::Choice { .. }), "{choice:?}");
+}
+
+#[tokio::test]
+async fn what_a_device_is_refused_is_charged_to_no_other() {
+    let lab = Lab::new().await;
+    let token = lab.fleet_token(10).await;
+    for number in 1..=3 {
+        let mut rogue = Pc::new(number);
+        rogue.enrols(&lab, &token).await;
+        for _ in 0..10 {
+            assert_eq!(lab.lane(&rogue.begin(&lab, ANNA).await).await.1, "good");
+        }
+        let other = rogue.begin(&lab, &format!("name{number}@example.org")).await;
+        for _ in 0..15 {
+            let refused = lab.call("user-id", &other.token(), json!({ "user_id": ANNA })).await;
+            assert_eq!(refused.code(), "too-many", "of one name at one device");
+        }
+    }
+    let mut own = Pc::new(4);
+    own.enrols(&lab, &token).await;
+    assert_eq!(lab.lane(&own.begin(&lab, ANNA).await).await.1, "good", "30 of 40 are used");
+}
+
 #[tokio::test]
 async fn a_device_begins_twenty_recoveries_in_an_hour_and_is_then_a_stranger() {
     let lab = Lab::new().await;
@@ -146,6 +201,13 @@ async fn an_administrator_lets_a_name_in_again_at_devices_too_thr_06() {
         wrong(&lab, &begun).await;
     }
     assert_eq!(lab.lane(&pc.begin(&lab, ANNA).await).await.1, "used-up");
+    shut_out_by_rogues(&lab, &token).await;
+    // Recoveries are kept for a day, and a shut door can outlive them.
+    let later = lab.service.now().plus(Span::hours(24));
+    lab.change(move |mut tx| {
+        Box::pin(async move { tx.sweep_recoveries(later, 1000).await.map(|_| ()) })
+    })
+    .await;
     let keys = regain_service::keys::Keys::new([7; 32]);
     lab.change(move |mut tx| {
         Box::pin(async move {
@@ -233,4 +295,26 @@ async fn another_name_in_the_same_recovery_is_counted_at_the_device() {
     }
     // A stranger from now on, and those are shut out.
     assert_eq!(pc.begin(&lab, ANNA).await.code(), "too-many");
+}
+
+#[tokio::test]
+async fn beginnings_at_devices_make_the_bot_check_dearer_like_all_others() {
+    let limits = LimitsConfig { begins_per_source_per_hour: 8, ..LimitsConfig::default() };
+    let lab = Lab::with_limits(DirectoryKind::Embedded, limits).await;
+    let token = lab.fleet_token(10).await;
+    let mut pc = Pc::new(1);
+    pc.enrols(&lab, &token).await;
+    let cost = async || {
+        let start = lab.get("start", "").await;
+        start.json["challenge"]["parameters"]["cost"].as_u64().unwrap()
+    };
+    let at_rest = cost().await;
+    for name in 0..3 {
+        pc.begin(&lab, &format!("name{name}@example.org")).await;
+    }
+    assert_eq!(cost().await, 2 * at_rest);
+    for name in 3..5 {
+        lab.begin(&format!("name{name}@example.org")).await;
+    }
+    assert_eq!(cost().await, 4 * at_rest, "both together");
 }

@@ -3,13 +3,15 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use protocol::sealed::fingerprint;
 use recovery::Timestamp;
 use serde_json::{Value, json};
 use store::{DeviceRow, StoreError};
 
-use super::{Of, token::shown_id};
+use super::Of;
 use crate::{
     cli::{Opened, ago, say},
+    devices::shown_token,
     readiness::{Fleet, StoredFact, cannot_recover, facts, is_silent, pcs},
 };
 
@@ -93,6 +95,12 @@ fn paragraph(device: &DeviceRow, now: Timestamp) -> String {
         if device.kind == "tpm" { "the chip" } else { "a file" },
         device.id,
     )];
+    lines.push(format!(
+        "  key {}\tenrolled {} ago with token {}",
+        fingerprint(&device.public_key),
+        ago(now.since(device.enrolled_at).seconds_up()),
+        shown_token(device.fleet_token),
+    ));
     let facts = facts(device);
     let said = |fact: &StoredFact, word: &str| format!("  {word}: {}", fact.words());
     lines.extend(facts.iter().filter(|fact| fact.breaks()).map(|fact| said(fact, "in the way")));
@@ -109,10 +117,11 @@ fn device_json(device: &DeviceRow, now: Timestamp) -> Value {
         "silent": is_silent(device, now),
         "last_report": device.reported_at.unix_seconds(),
         "enrolled": device.enrolled_at.unix_seconds(),
-        "token": shown_id(device.fleet_token),
+        "token": shown_token(device.fleet_token),
         "windows": device.report.windows,
         "version": device.report.version,
         "key": device.kind,
+        "fingerprint": fingerprint(&device.public_key),
         "facts": facts(device),
     })
 }

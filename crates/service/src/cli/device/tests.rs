@@ -135,7 +135,7 @@ async fn a_token_is_shown_once_listed_and_taken_back() {
     let id = Uuid::from_bytes(made.id);
     lab.pc(id, 1, "PC-1", "[]").await;
     let listed = lab.tokens(false, Span::hours(0)).await;
-    let shown = token::shown_id(id);
+    let shown = crate::devices::shown_token(id);
     assert_eq!(
         listed,
         format!("{shown}\tgood for another 30 days\t1 of 1000 PCs\tspring roll-out")
@@ -169,7 +169,8 @@ async fn the_list_says_why_people_cannot_recover_and_who_is_silent() {
     lab.pc(token, 1, "PC-1", EXCLUDED).await;
     lab.pc(token, 2, "PC-2", NO_RUNTIME).await;
     let shown = lab.list(false, false, Span::hours(3)).await;
-    let first: Vec<&str> = shown.lines().take(3).collect();
+    let first: Vec<&str> =
+        shown.lines().filter(|line| !line.contains("enrolled 3 h ago")).take(3).collect();
     assert_eq!(
         first,
         [
@@ -243,4 +244,37 @@ async fn pcs_are_trusted_shut_out_and_let_in_by_name_or_id() {
             "device-revoked",
         ]
     );
+}
+
+#[tokio::test]
+async fn a_name_that_another_row_has_or_had_vouches_for_nobody() {
+    let mut lab = Lab::new().await;
+    let token = Uuid::from_bytes(lab.token("").await.id);
+    let old = lab.pc(token, 1, "PC-7", "[]").await;
+    let now = Opened::now();
+    let sharing = lab
+        .opened
+        .store
+        .write(move |mut tx| Box::pin(async move { tx.share_device(old, now).await }));
+    sharing.await.unwrap_or_else(|error: StoreError| panic!("{error}"));
+    // Somebody who has the token enrols under the name of the PC whose key counts no more.
+    let new = lab.pc(token, 2, "pc-7", "[]").await;
+    let refused = lab.run(What::Trust(true), &["PC-7"]).await.unwrap_err();
+    for told in [old.to_string(), new.to_string(), "key of two PCs".to_owned()] {
+        assert!(refused.contains(&told), "{told}: {refused}");
+    }
+    assert_eq!(lab.states().await, ["key of two PCs", "seen"]);
+    let listed = lab.list(false, true, Span::hours(2)).await;
+    let fingerprint = protocol::sealed::fingerprint(&[2; 65]);
+    assert!(listed.contains(&format!("key {fingerprint}\tenrolled 2 h ago")), "{listed}");
+    assert!(
+        listed.contains(&format!("with token {}", crate::devices::shown_token(token))),
+        "{listed}"
+    );
+    // Its key says who is meant, and so does its id.
+    lab.run(What::Trust(true), &[&fingerprint]).await.unwrap();
+    assert_eq!(lab.states().await, ["key of two PCs", "trusted"]);
+    lab.run(What::Trust(false), &["PC-7"]).await.unwrap();
+    lab.run(What::Trust(true), &[&new.to_string()]).await.unwrap();
+    assert_eq!(lab.states().await, ["key of two PCs", "trusted"]);
 }

@@ -14,7 +14,7 @@ use super::{Of, event, revoke_one};
 use crate::{
     audit::Event,
     cli::{Opened, say},
-    devices::{TokenWish, make_token, one_line},
+    devices::{TokenWish, make_token, one_line, shown_token},
     readiness::pcs,
 };
 
@@ -94,7 +94,7 @@ impl Token {
         let now = Opened::now();
         let (token, row) = make_token(&opened.keys, &mut opened.rng, wish, now);
         let detail = json!({
-            "token": shown_id(row.id),
+            "token": shown_token(row.id),
             "most": row.most,
             "until": row.expires_at.unix_seconds(),
         });
@@ -142,7 +142,7 @@ fn line(token: &FleetTokenRow, now: Timestamp) -> String {
         }
         other => other.replace('-', " "),
     };
-    let (id, used, most) = (shown_id(token.id), token.used, token.most);
+    let (id, used, most) = (shown_token(token.id), token.used, token.most);
     let note = if token.note.is_empty() { "-" } else { &token.note };
     format!("{id}\t{state}\t{used} of {most} PCs\t{note}")
 }
@@ -161,7 +161,7 @@ fn state(token: &FleetTokenRow, now: Timestamp) -> &'static str {
 
 fn token_json(token: &FleetTokenRow, now: Timestamp) -> Value {
     json!({
-        "id": shown_id(token.id),
+        "id": shown_token(token.id),
         "state": state(token, now),
         "note": token.note,
         "used": token.used,
@@ -169,11 +169,6 @@ fn token_json(token: &FleetTokenRow, now: Timestamp) -> Value {
         "made": token.created_at.unix_seconds(),
         "until": token.expires_at.unix_seconds(),
     })
-}
-
-/// The id as the token's text begins with, so that who has the token can find it.
-pub(super) fn shown_id(id: Uuid) -> String {
-    Bytes::encode(id.as_bytes())
 }
 
 impl RevokeToken {
@@ -196,7 +191,7 @@ impl RevokeToken {
                     return Ok::<_, StoreError>(None);
                 };
                 if tx.revoke_fleet_token(tenant, id, now).await? {
-                    let detail = json!({ "token": shown_id(id) });
+                    let detail = json!({ "token": shown_token(id) });
                     tx.audit(&event(tenant, Event::FleetTokenRevoked, &detail), now).await?;
                 }
                 let mut shut_out = 0;
