@@ -21,6 +21,10 @@ fn main() {
         "back",
         "cancel",
         "watch",
+        "accepts_new_password",
+        "leave",
+        "drawn",
+        "present",
     ]);
     let attributes = tauri_build::Attributes::new().app_manifest(commands);
     if let Err(error) = tauri_build::try_build(attributes) {

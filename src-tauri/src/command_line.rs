@@ -24,6 +24,8 @@ pub enum Mode {
     Desktop,
     /// The first day on a new device.
     Setup,
+    /// Over the whole sign-in screen.
+    SignIn,
 }
 
 /// What the command line says.
@@ -33,6 +35,9 @@ pub struct CommandLine {
     pub policy: Option<PathBuf>,
     /// `--setup`, else the desktop.
     pub mode: Mode,
+    /// `--host`: started by the host, which talks over standard input and output and says what
+    /// to be. Not for people, so no words name it.
+    pub host: bool,
 }
 
 /// What was asked for.
@@ -50,11 +55,12 @@ impl Asked {
     /// # Errors
     /// Words for the person, with the options that there are.
     pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, String> {
-        let mut command_line = CommandLine { policy: None, mode: Mode::Desktop };
+        let mut command_line = CommandLine { policy: None, mode: Mode::Desktop, host: false };
         let mut arguments = arguments.into_iter();
         while let Some(argument) = arguments.next() {
             match argument.to_str() {
                 Some("--setup") => command_line.mode = Mode::Setup,
+                Some("--host") => command_line.host = true,
                 Some("--policy") => match arguments.next() {
                     Some(file) => command_line.policy = Some(file.into()),
                     None => return Err("--policy needs a file: --policy FILE".to_owned()),
@@ -99,8 +105,15 @@ mod tests {
     fn options_are_read_and_others_refused_with_the_right_ones() {
         assert_eq!(
             read_words(&["--setup", "--policy", "a.toml"]),
-            Ok(Asked::Run(CommandLine { policy: Some("a.toml".into()), mode: Mode::Setup }))
+            Ok(Asked::Run(CommandLine {
+                policy: Some("a.toml".into()),
+                mode: Mode::Setup,
+                host: false
+            }))
         );
+        let hosted = CommandLine { policy: None, mode: Mode::Desktop, host: true };
+        assert_eq!(read_words(&["--host"]), Ok(Asked::Run(hosted)));
+        assert!(!WORDS.contains("--host"));
         assert!(matches!(read_words(&["--version"]), Ok(Asked::Words(_))));
         assert!(read_words(&["--policy"]).unwrap_err().contains("--policy FILE"));
         assert!(read_words(&["--debug"]).unwrap_err().contains("--setup"));

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use protocol::api::{Act, Draws, Reason};
-use tauri::State;
+use tauri::{AppHandle, State};
 
-use crate::{AnyView, Controller, Refusal, Started, Typed, language};
+use crate::{AcceptsNewPassword, AnyView, Controller, Leave, Refusal, Started, Typed, language};
 
 type App<'a> = State<'a, Arc<Controller>>;
 
@@ -74,4 +74,31 @@ pub(crate) async fn cancel(app: App<'_>) -> Result<AnyView, Refusal> {
 #[tauri::command]
 pub(crate) async fn watch(app: App<'_>, revision: u64) -> Result<AnyView, Refusal> {
     app.watch(revision).await
+}
+
+#[tauri::command]
+pub(crate) async fn accepts_new_password(
+    app: App<'_>,
+    connect: bool,
+) -> Result<AcceptsNewPassword, Refusal> {
+    Ok(app.accepts_new_password(connect).await)
+}
+
+#[tauri::command]
+pub(crate) async fn leave(app: App<'_>, window: AppHandle) -> Result<(), Refusal> {
+    app.leave(Leave::Pressed).await;
+    window.exit(0);
+    Ok(())
+}
+
+#[tauri::command]
+pub(crate) async fn drawn(app: App<'_>) -> Result<(), Refusal> {
+    app.drawn();
+    Ok(())
+}
+
+#[tauri::command]
+pub(crate) async fn present(app: App<'_>) -> Result<(), Refusal> {
+    app.present();
+    Ok(())
 }

@@ -8,6 +8,7 @@
 //! then made again only to fetch its answer, never to have it done.
 
 mod calls;
+mod end;
 mod pressed;
 mod start;
 mod words;
@@ -23,24 +24,30 @@ use protocol::{
     api::{
         Act, Begin, Call, ChangeUserId, ChooseAct, ChooseMethod, Draws, EnterCode, Nothing, Reason,
     },
+    device::DeviceProof,
+    host::SecretText,
     id::TenantId,
     problem::ProblemCode,
     text::{CodeText, UserIdText},
 };
 use rand::{SeedableRng, rngs::StdRng};
-use tokio::{sync::OnceCell, task::JoinHandle};
-
-pub use self::words::{
-    AcceptsNewPassword, Clock, Device, Face, Greeting, Patience, Refusal, Started, Typed,
+use tokio::{
+    sync::{OnceCell, watch},
+    task::JoinHandle,
 };
+
+pub use self::end::Leave;
+pub use self::words::{Clock, Face, Greeting, Patience, Refusal, Started, Typed};
 use self::{
     calls::body,
+    end::Told,
     pressed::{Digester, Unanswered},
 };
 use crate::{
     command_line::Mode,
+    hosted::Hosted,
     policy::Policy,
-    proof::Proof,
+    proof::{Proof, Solved},
     resume::Keeper,
     seal::{self, NotSealed, Passwords, Trust},
     service_client::{Failure, Path, ServiceClient, Token, Why},
@@ -70,6 +77,10 @@ pub struct Controller {
     turn: tokio::sync::Mutex<()>,
     /// The first start, begun before the window asked for it.
     ahead: Mutex<Option<JoinHandle<Started>>>,
+    /// The host that started this run, if one did.
+    host: Option<Arc<Hosted>>,
+    /// Set once the first start has asked the host what it needs first.
+    has_started: watch::Sender<bool>,
 }
 
 #[derive(Default)]
@@ -81,6 +92,10 @@ struct State {
     begun: Option<(UserIdText, Reason)>,
     proof: Option<Proof>,
     tenant: Option<TenantId>,
+    /// How it has ended so far, for the host.
+    told: Option<Told>,
+    /// The password that was handed in, where the outcome may sign the person in with it.
+    to_sign_in: Option<SecretText<768>>,
 }
 
 #[derive(Clone)]
@@ -91,18 +106,35 @@ struct Recovery {
 
 impl Controller {
     /// Gets ready; talks to nobody yet.
-    pub fn new(
+    pub fn new(policy: Policy, mode: Mode, patience: Patience, clock: Clock, rng: StdRng) -> Self {
+        let origin = policy.service.to_string();
+        let keeper = Keeper::new(origin, policy.state_dir.join("recovery"), policy.store);
+        Self::with(policy, mode, patience, clock, rng, keeper)
+    }
+
+    /// The same in a run that the host started: what outlives it is left with the host, and a
+    /// beginning says which device it is begun at.
+    pub fn hosted(
+        policy: Policy,
+        mode: Mode,
+        host: Arc<Hosted>,
+        patience: Patience,
+        clock: Clock,
+        rng: StdRng,
+    ) -> Self {
+        let origin = policy.service.to_string();
+        let keeper = Keeper::with_host(origin, host.user.clone(), host.link.clone());
+        Self { host: Some(host), ..Self::with(policy, mode, patience, clock, rng, keeper) }
+    }
+
+    fn with(
         policy: Policy,
         mode: Mode,
         patience: Patience,
         clock: Clock,
         mut rng: StdRng,
+        keeper: Keeper,
     ) -> Self {
-        let keeper = Keeper::new(
-            policy.service.to_string(),
-            policy.state_dir.join("recovery"),
-            policy.store,
-        );
         Self {
             state: Mutex::new(State { tenant: policy.tenant, ..State::default() }),
             policy,
@@ -115,6 +147,8 @@ impl Controller {
             rng: Mutex::new(rng),
             turn: tokio::sync::Mutex::new(()),
             ahead: Mutex::new(None),
+            host: None,
+            has_started: watch::Sender::new(false),
         }
     }
 
@@ -159,8 +193,10 @@ impl Controller {
             }
         }
         lock(&self.state).begun = Some((user_id.clone(), reason));
+        let solved = self.proof().await?;
         let mut begin = Begin {
-            proof_of_work: self.proof().await?,
+            device: self.device_proof(&solved, &user_id),
+            proof_of_work: solved.proof_of_work,
             user_id,
             reason,
             draws,
@@ -175,7 +211,9 @@ impl Controller {
             return first;
         }
         // Too old by the service's clock; the next one is not.
-        begin.proof_of_work = self.proof().await?;
+        let solved = self.proof().await?;
+        begin.device = self.device_proof(&solved, &begin.user_id);
+        begin.proof_of_work = solved.proof_of_work;
         let begun = body(&begin)?;
         let meaning = self.digester.meaning(&[&begun]);
         self.make(Path::Recoveries, begun, meaning).await
@@ -266,6 +304,7 @@ impl Controller {
             let present = present.as_ref().map_or("", NewPassword::expose);
             self.digester.meaning(&[present.as_bytes(), &[0], new.expose().as_bytes()])
         };
+        self.remember_to_sign_in(&typed.new);
         if let Some(answer) = self.settle(Call::SetPassword, &meaning()).await? {
             return Ok(answer);
         }
@@ -319,6 +358,12 @@ impl Controller {
         }
     }
 
+    /// That it is begun here, if the host signed that.
+    fn device_proof(&self, solved: &Solved, user_id: &UserIdText) -> Option<DeviceProof> {
+        let (host, asserted) = (self.host.as_ref()?, solved.asserted.as_ref()?);
+        Some(DeviceProof::sign(&asserted.signed, &asserted.nonce, user_id, host.run_key()))
+    }
+
     /// The call that was to begin this very recovery, when its answer was never seen.
     fn unanswered_begin(&self, user_id: &UserIdText, reason: Reason) -> Option<Arc<Unanswered>> {
         let state = lock(&self.state);
@@ -362,8 +407,10 @@ impl Controller {
         let make = || async {
             let (policy, answer) = (self.policy.clone(), self.patience.answer);
             let clock = Arc::clone(&self.clock);
-            let made =
-                tokio::task::spawn_blocking(move || ServiceClient::new(&policy, answer, clock));
+            let machine = self.host.as_ref().map(|host| host.proxy.clone());
+            let made = tokio::task::spawn_blocking(move || {
+                ServiceClient::new(&policy, machine.as_ref(), answer, clock)
+            });
             let made = made.await.ok()?;
             made.inspect_err(|error| tracing::error!(%error, "the HTTPS client cannot be made"))
                 .ok()

@@ -34,6 +34,81 @@ const KEYS: &str = r#"
 })();
 "#;
 
+/// What the host is told of the pages, and what the screen behind the window demands: passwords
+/// are typed only while the window has the keyboard, or they would land in what lies behind it.
+const SIGN_IN: &str = r#"
+(() => {
+  const tell = (command) => void window.__TAURI_INTERNALS__.invoke(command).catch(() => {});
+  // The webview itself says when it has painted something; ours is the page with a heading.
+  const looking = setInterval(() => {
+    const painted = performance.getEntriesByName("first-contentful-paint").length > 0;
+    if (!painted || !document.querySelector("h1")) return;
+    clearInterval(looking);
+    tell("drawn");
+  }, 50);
+  let told = -Infinity;
+  const present = () => {
+    if (performance.now() - told < 10_000) return;
+    told = performance.now();
+    tell("present");
+  };
+  addEventListener("keydown", present, true);
+  addEventListener("pointerdown", present, true);
+  const offer = () => {
+    const away = !document.hasFocus();
+    for (const field of document.querySelectorAll(".password__input")) {
+      if (field.disabled === away) continue;
+      field.disabled = away;
+      if (!away) field.focus();
+    }
+  };
+  addEventListener("focus", offer);
+  addEventListener("blur", offer);
+  new MutationObserver(offer).observe(document, { childList: true, subtree: true });
+})();
+"#;
+
+/// What turns the webview's head from outside: other arguments, another browser, another folder,
+/// a debugger. None of it is a person's doing, so a run of the host refuses to begin
+/// (catalogue KSK-07).
+pub(crate) fn turned_by() -> Option<String> {
+    turned_by_one_of(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))
+}
+
+fn turned_by_one_of(mut names: impl Iterator<Item = String>) -> Option<String> {
+    names.find(|name| name.to_ascii_uppercase().starts_with("WEBVIEW2_"))
+}
+
+/// What is settled before there is a webview, on the sign-in screen: the whole of it, with
+/// nothing of a window that leads out, and nothing left behind.
+pub(crate) fn over_the_screen<'a, R: Runtime, M: Manager<R>>(
+    window: WebviewWindowBuilder<'a, R, M>,
+    hello: &str,
+    without_gpu: bool,
+) -> WebviewWindowBuilder<'a, R, M> {
+    let window = window
+        .fullscreen(true)
+        .decorations(false)
+        .always_on_top(true)
+        .skip_taskbar(true)
+        .minimizable(false)
+        .maximizable(false)
+        .closable(false)
+        .resizable(false)
+        .focused(true)
+        // The run's own folder, which the host removes.
+        .data_directory(std::env::temp_dir().join("webview"))
+        .initialization_script(hello)
+        .initialization_script(SIGN_IN);
+    if without_gpu {
+        // The first are what is given where nothing is said; saying something replaces them.
+        return window.additional_browser_args(
+            "--disable-features=msWebOOUI,msPdfOOUI,msSmartScreenProtection --disable-gpu",
+        );
+    }
+    window
+}
+
 /// What is settled before there is a webview.
 pub(crate) fn before<R: Runtime, M: Manager<R>>(
     window: WebviewWindowBuilder<'_, R, M>,
@@ -59,11 +134,11 @@ pub(crate) fn before<R: Runtime, M: Manager<R>>(
 }
 
 /// What only the webview itself can be told.
-pub(crate) fn after<R: Runtime>(window: &WebviewWindow<R>) -> tauri::Result<()> {
+pub(crate) fn after<R: Runtime>(window: &WebviewWindow<R>, without_gpu: bool) -> tauri::Result<()> {
     #[cfg(target_os = "linux")]
-    window.with_webview(|webview| webkit(&webview.inner()))?;
+    window.with_webview(move |webview| webkit(&webview.inner(), without_gpu))?;
     #[cfg(not(target_os = "linux"))]
-    let _ = window;
+    let _ = (window, without_gpu);
     Ok(())
 }
 
@@ -98,7 +173,7 @@ fn is_ours(url: &Url) -> bool {
 
 /// The native side of the same, for what a script cannot stop.
 #[cfg(target_os = "linux")]
-fn webkit(webview: &webkit2gtk::WebView) {
+fn webkit(webview: &webkit2gtk::WebView, without_gpu: bool) {
     use webkit2gtk::{PermissionRequestExt, SettingsExt, WebViewExt};
 
     // Each handler that answers true has dealt with it: nothing is shown.
@@ -145,7 +220,7 @@ fn webkit(webview: &webkit2gtk::WebView) {
     settings.set_enable_page_cache(false);
     // Still pages need no graphics processor, and start sooner without one. WebDriver takes its
     // pictures with it: without, one of a page that stands still never comes.
-    if !is_driven() {
+    if without_gpu || !is_driven() {
         settings.set_hardware_acceleration_policy(webkit2gtk::HardwareAccelerationPolicy::Never);
     }
     settings.set_javascript_can_open_windows_automatically(false);
@@ -174,6 +249,23 @@ mod tests {
         ] {
             assert!(!ours(other), "{other}");
         }
+    }
+
+    #[test]
+    fn nothing_turns_the_webviews_head() {
+        let found =
+            |name: &str| turned_by_one_of(["PATH", name, "TEMP"].map(str::to_owned).into_iter());
+        for name in [
+            "WEBVIEW2_ADDITIONAL_BROWSER_ARGUMENTS",
+            "WEBVIEW2_BROWSER_EXECUTABLE_FOLDER",
+            "WEBVIEW2_USER_DATA_FOLDER",
+            "WEBVIEW2_RELEASE_CHANNEL_PREFERENCE",
+            "WEBVIEW2_PIPE_FOR_SCRIPT_DEBUGGER",
+            "WebView2_User_Data_Folder",
+        ] {
+            assert_eq!(found(name).as_deref(), Some(name));
+        }
+        assert_eq!(found("SystemRoot"), None);
     }
 
     fn json(text: &str) -> serde_json::Value {

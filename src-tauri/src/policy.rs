@@ -87,6 +87,11 @@ impl Policy {
         Self::read(&values, None, &Place::Registry(POLICIES))
     }
 
+    #[cfg(test)]
+    pub(crate) fn parse_for_tests(file: &Path, text: &str) -> Self {
+        Self::parse(file, text).unwrap()
+    }
+
     fn parse(file: &Path, text: &str) -> Result<Self, PolicyError> {
         let place = Place::File(file.display().to_string());
         let found = file::read(text, &place)

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use altcha::{Challenge, SolveChallengeOptions, solve_challenge};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use protocol::host::statement::Signed;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
@@ -11,11 +12,29 @@ use tokio::task::JoinHandle;
 const MOST_TIME: Duration = Duration::from_secs(60);
 /// A challenge this close to its end may be past it when the answer arrives.
 const MARGIN_S: i64 = 30;
+/// Longest that a beginning waits for the device's key: the host may be looking for a domain
+/// controller first, for ten seconds.
+const SIGNING_TIME: Duration = Duration::from_secs(12);
 
 /// A proof of work being solved, or solved.
 pub(crate) struct Proof {
     expires_at: Option<i64>,
     solving: JoinHandle<Option<String>>,
+    asserting: Option<JoinHandle<Option<Asserted>>>,
+}
+
+/// All that a beginning needs of one challenge.
+pub(crate) struct Solved {
+    /// The payload of the bot check.
+    pub(crate) proof_of_work: String,
+    /// That this is a device of ours, signed over the same challenge.
+    pub(crate) asserted: Option<Asserted>,
+}
+
+/// What the host signed, and over what.
+pub(crate) struct Asserted {
+    pub(crate) nonce: [u8; 32],
+    pub(crate) signed: Signed,
 }
 
 impl Proof {
@@ -25,7 +44,17 @@ impl Proof {
             .pointer("/parameters/expiresAt")
             .and_then(Value::as_i64)
             .filter(|&at| at != 0);
-        Self { expires_at, solving: tokio::task::spawn_blocking(move || solve(&challenge)) }
+        let solving = tokio::task::spawn_blocking(move || solve(&challenge));
+        Self { expires_at, solving, asserting: None }
+    }
+
+    /// The same, while the host signs over it: a security chip takes its time.
+    pub(crate) fn begin_asserted(
+        challenge: Value,
+        asserting: impl Future<Output = Option<Asserted>> + Send + 'static,
+    ) -> Self {
+        let asserting = Some(tokio::spawn(asserting));
+        Self { asserting, ..Self::begin(challenge) }
     }
 
     /// Whether the service will still take it. Our own clock may be wrong; the service then
@@ -34,9 +63,18 @@ impl Proof {
         self.expires_at.is_none_or(|at| unix_seconds + MARGIN_S < at)
     }
 
-    /// The payload for `begin`; none when the challenge cannot be solved.
-    pub(crate) async fn solved(self) -> Option<String> {
-        self.solving.await.ok().flatten()
+    /// What `begin` needs; none when the challenge cannot be solved. A device that does not sign
+    /// stops nobody.
+    pub(crate) async fn solved(self) -> Option<Solved> {
+        let proof_of_work = self.solving.await.ok().flatten()?;
+        let asserted = match self.asserting {
+            Some(asserting) => {
+                let asserted = tokio::time::timeout(SIGNING_TIME, asserting).await;
+                asserted.ok().and_then(Result::ok).flatten()
+            }
+            None => None,
+        };
+        Some(Solved { proof_of_work, asserted })
     }
 }
 
@@ -80,8 +118,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_solution_is_one_that_the_service_accepts() {
-        let payload = Proof::begin(challenge(None)).solved().await.unwrap();
-        let payload = STANDARD.decode(payload).unwrap();
+        let solved = Proof::begin(challenge(None)).solved().await.unwrap();
+        assert!(solved.asserted.is_none());
+        let payload = STANDARD.decode(solved.proof_of_work).unwrap();
         let payload: Payload = serde_json::from_slice(&payload).unwrap();
         let options = VerifySolutionOptions::new(&payload.challenge, &payload.solution, "key");
         assert!(verify_solution(options).unwrap().verified);

@@ -1,5 +1,5 @@
 //! What survives a crash: the token of the recovery under way and the call whose answer was not
-//! seen yet, through `SecretStore`. Never a password and never a code: of calls that carry one,
+//! seen yet, through `SecretStore`, or with the host where there is one. Never a password and never a code: of calls that carry one,
 //! only the name and the idempotency key are kept.
 //!
 //! The store may be slow, or ask a person to unlock it; so it has a thread of its own, and a
@@ -19,7 +19,12 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
-use crate::service_client::{Change, Path, Token};
+use protocol::host::app::Slot;
+
+use crate::{
+    host_link::{HostLink, LinkError},
+    service_client::{Change, Path, Token},
+};
 
 const SERVICE: &str = "regain";
 const NAME: &str = "recovery";
@@ -38,7 +43,17 @@ pub(crate) struct Kept {
 /// Keeps one recovery.
 pub(crate) struct Keeper {
     origin: String,
-    orders: Sender<Order>,
+    /// Whose tile or locked session this is: on a PC of several people nobody takes up what
+    /// another one left.
+    user: Option<String>,
+    place: Place,
+}
+
+enum Place {
+    /// This machine's secret store, behind a thread.
+    Here(Sender<Order>),
+    /// The host's slot.
+    Host(HostLink),
 }
 
 enum Order {
@@ -50,6 +65,8 @@ enum Order {
 #[derive(Serialize)]
 struct RecordToWrite<'a> {
     origin: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<&'a str>,
     token: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     unanswered: Option<UnansweredToWrite<'a>>,
@@ -66,6 +83,7 @@ struct UnansweredToWrite<'a> {
 #[derive(Deserialize)]
 struct Record {
     origin: String,
+    user: Option<String>,
     token: Token,
     unanswered: Option<Unanswered>,
 }
@@ -82,52 +100,99 @@ impl Keeper {
     pub(crate) fn new(origin: String, folder: PathBuf, kind: Kind) -> Self {
         let (orders, inbox) = mpsc::channel();
         thread::spawn(move || keep(&folder, kind, &inbox));
-        Self { origin, orders }
+        Self { origin, user: None, place: Place::Here(orders) }
+    }
+
+    /// Leaves it with the host, whose files outlive the run; `user` as the host knows them.
+    pub(crate) fn with_host(origin: String, user: Option<String>, link: HostLink) -> Self {
+        Self { origin, user, place: Place::Host(link) }
     }
 
     /// The recovery that an earlier run left behind.
     pub(crate) async fn kept(&self) -> Option<Kept> {
-        let (answer, wait) = oneshot::channel();
-        self.orders.send(Order::Read(answer)).ok()?;
-        let bytes = tokio::time::timeout(START_PATIENCE, wait).await;
-        let bytes = bytes.ok()?.ok()??;
+        let bytes = tokio::time::timeout(START_PATIENCE, self.read()).await.ok()??;
         let record: Record = serde_json::from_slice(&bytes)
             .inspect_err(|error| tracing::warn!(%error, "what was kept is not understood"))
             .ok()?;
-        (record.origin == self.origin).then(|| Kept {
+        (record.origin == self.origin && record.user == self.user).then(|| Kept {
             token: record.token,
             unanswered: record.unanswered.and_then(Unanswered::into_change),
         })
+    }
+
+    async fn read(&self) -> Option<Zeroizing<Vec<u8>>> {
+        match &self.place {
+            Place::Here(orders) => {
+                let (answer, wait) = oneshot::channel();
+                orders.send(Order::Read(answer)).ok()?;
+                wait.await.ok()?
+            }
+            Place::Host(link) => {
+                let kept = link.get(Slot::Resume).await;
+                kept.inspect_err(|error| tell_of_host(*error)).ok()?.map(Zeroizing::new)
+            }
+        }
     }
 
     /// Keeps where the recovery stands. Without an answer within a moment it goes on unkept.
     pub(crate) async fn keep(&self, token: &Token, unanswered: Option<&Change>) {
         let record = RecordToWrite {
             origin: &self.origin,
+            user: self.user.as_deref(),
             token: token.expose(),
             unanswered: unanswered.and_then(UnansweredToWrite::of),
         };
         let mut bytes = Zeroizing::new(Vec::with_capacity(SecretStore::MAX_BYTES));
         if serde_json::to_writer(&mut *bytes, &record).is_ok() {
-            let (answer, wait) = oneshot::channel();
-            let sent = self.orders.send(Order::Write(bytes, answer));
-            self.wait(sent.is_ok(), wait).await;
+            in_time(self.write(bytes)).await;
+        }
+    }
+
+    async fn write(&self, bytes: Zeroizing<Vec<u8>>) {
+        match &self.place {
+            Place::Here(orders) => {
+                let (answer, wait) = oneshot::channel();
+                if orders.send(Order::Write(bytes, answer)).is_ok() {
+                    let _ = wait.await;
+                }
+            }
+            Place::Host(link) => {
+                if let Err(error) = link.put(Slot::Resume, &bytes).await {
+                    tell_of_host(error);
+                }
+            }
         }
     }
 
     /// Forgets the recovery: it has ended.
     pub(crate) async fn forget(&self) {
-        let (answer, wait) = oneshot::channel();
-        let sent = self.orders.send(Order::Forget(answer));
-        self.wait(sent.is_ok(), wait).await;
+        let forgotten = async {
+            match &self.place {
+                Place::Here(orders) => {
+                    let (answer, wait) = oneshot::channel();
+                    if orders.send(Order::Forget(answer)).is_ok() {
+                        let _ = wait.await;
+                    }
+                }
+                Place::Host(link) => {
+                    if let Err(error) = link.delete(Slot::Resume).await {
+                        tell_of_host(error);
+                    }
+                }
+            }
+        };
+        in_time(forgotten).await;
     }
+}
 
-    async fn wait(&self, sent: bool, wait: oneshot::Receiver<()>) {
-        let done = tokio::time::timeout(PATIENCE, wait).await;
-        if !sent || done.is_err() {
-            tracing::warn!("the secret store is slow; a crash now would lose the recovery");
-        }
+async fn in_time(done: impl Future<Output = ()>) {
+    if tokio::time::timeout(PATIENCE, done).await.is_err() {
+        tracing::warn!("the secret store is slow; a crash now would lose the recovery");
     }
+}
+
+fn tell_of_host(error: LinkError) {
+    tracing::warn!(%error, "cannot keep the recovery");
 }
 
 impl<'a> UnansweredToWrite<'a> {

@@ -3,6 +3,7 @@
 //! recovery and keeps nothing.
 
 mod failure;
+mod way;
 
 use std::{
     sync::atomic::{AtomicI64, Ordering},
@@ -11,11 +12,14 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
-use hyper_util::client::proxy::matcher::Matcher;
-use protocol::api::{Call, Start};
+use protocol::{
+    api::{Call, Start},
+    device::{DeviceNonce, DeviceReport, DeviceReported, TileFace},
+    host::app,
+};
 use rand::CryptoRng;
 use reqwest::{
-    Client, Method, Proxy, Response, StatusCode, Url,
+    Client, Method, Response, StatusCode, Url,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue},
     redirect,
 };
@@ -24,11 +28,7 @@ use zeroize::Zeroizing;
 
 pub use self::failure::Why;
 pub(crate) use self::failure::{Failure, Problem};
-use crate::{
-    Clock,
-    policy::{Policy, is_this_machine},
-    view::AnyView,
-};
+use crate::{Clock, policy::Policy, view::AnyView};
 
 /// Longest wait for a connection: below what people take for "it hangs".
 const CONNECT_TIME: Duration = Duration::from_secs(10);
@@ -119,17 +119,14 @@ pub(crate) struct ServiceClient {
 }
 
 impl ServiceClient {
+    /// `machine` is the proxy that the host names.
     pub(crate) fn new(
         policy: &Policy,
+        machine: Option<&app::Proxy>,
         answer_time: Duration,
         clock: Clock,
     ) -> Result<Self, reqwest::Error> {
-        let this_machine = is_this_machine(&policy.service);
-        let proxy = match &policy.proxy {
-            _ if this_machine => None,
-            Some(proxy) => Some(Proxy::all(proxy.clone())?),
-            None => proxy_of_the_system(&policy.service),
-        };
+        let proxy = way::proxy(policy, machine)?;
         let mut builder = Client::builder()
             .user_agent(concat!("regain/", env!("CARGO_PKG_VERSION")))
             .https_only(policy.service.scheme() == "https")
@@ -190,6 +187,32 @@ impl ServiceClient {
                 .body(change.body.clone())
         })
         .await
+    }
+
+    /// What a report of this PC is to be signed over.
+    pub(crate) async fn device_nonce(&self) -> Result<[u8; 32], Failure> {
+        let path = "api/v1/devices/nonce";
+        let nonce: DeviceNonce = self.ask(Method::GET, path, None, |request| request).await?;
+        nonce.nonce.array().ok_or_else(|| Why::Service.into())
+    }
+
+    /// Hands in the report of this PC; the device, as the service names it.
+    pub(crate) async fn report(&self, report: &DeviceReport) -> Result<[u8; 16], Failure> {
+        // Room enough that no copy of the token is left behind by growing.
+        let mut json = Zeroizing::new(Vec::with_capacity(8192));
+        serde_json::to_writer(&mut *json, report).map_err(|_| Why::Service)?;
+        let body = Bytes::from_owner(json);
+        let reported: DeviceReported = self
+            .ask(Method::POST, "api/v1/devices/report", None, |request| {
+                request.header(CONTENT_TYPE, "application/json").body(body)
+            })
+            .await?;
+        Ok(reported.device.0.into_bytes())
+    }
+
+    /// How the tile on the sign-in screen shall look.
+    pub(crate) async fn tile(&self) -> Result<TileFace, Failure> {
+        self.ask(Method::GET, "api/v1/tile", None, |request| request).await
     }
 
     /// Seconds that our clock is ahead of the service's.
@@ -283,19 +306,6 @@ impl ServiceClient {
         tracing::warn!(%error, cause = failure::innermost(error), ?why, "no answer");
         why.into()
     }
-}
-
-/// The proxy that the system names for an origin. Found here and not by the client, because
-/// "it is the proxy" is one of the things the person is told.
-fn proxy_of_the_system(origin: &Url) -> Option<Proxy> {
-    let intercept = Matcher::from_system().intercept(&origin.as_str().parse().ok()?)?;
-    let mut proxy = Proxy::all(intercept.uri().to_string())
-        .inspect_err(|error| tracing::warn!(%error, "the system's proxy is not understood"))
-        .ok()?;
-    if let Some(credentials) = intercept.basic_auth() {
-        proxy = proxy.custom_http_auth(credentials.clone());
-    }
-    Some(proxy)
 }
 
 fn bearer(token: &Token) -> Result<HeaderValue, Failure> {

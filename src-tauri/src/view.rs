@@ -28,6 +28,28 @@ impl AnyView {
         self.known.as_deref()
     }
 
+    /// Title, text and a call that needs no input, for who cannot draw the stage.
+    pub(crate) fn plain(&self) -> (&str, &str, Option<Call>) {
+        let part = |name: &str| self.json.pointer(name);
+        let text = |name: &str| part(name).and_then(Value::as_str).unwrap_or_default();
+        let action = part("/plain/action").and_then(|action| Call::deserialize(action).ok());
+        (text("/plain/title"), text("/plain/text"), action)
+    }
+
+    /// Seconds without a call after which it ends; none while something is awaited.
+    pub(crate) fn idle_ends_in_s(&self) -> Option<u32> {
+        self.seconds("idle_ends_in_s")
+    }
+
+    /// Seconds until it ends in any case; an hour where that is not said.
+    pub(crate) fn ends_in_s(&self) -> u32 {
+        self.seconds("ends_in_s").unwrap_or(3_600)
+    }
+
+    fn seconds(&self, name: &str) -> Option<u32> {
+        self.json.get(name)?.as_u64().map(|seconds| u32::try_from(seconds).unwrap_or(u32::MAX))
+    }
+
     /// Whether nothing more can come of the recovery, so that nothing is worth keeping.
     pub(crate) fn is_over(&self) -> bool {
         self.known().is_some_and(|view| match &view.stage {

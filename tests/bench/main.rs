@@ -8,6 +8,7 @@
 mod app;
 #[path = "../client/mod.rs"]
 mod client;
+mod host;
 mod load;
 mod memory;
 mod recoveries;
@@ -48,6 +49,8 @@ struct Arguments {
     bare: PathBuf,
     pages: PathBuf,
     report: PathBuf,
+    /// The installer.
+    package: PathBuf,
     /// One part alone, for whoever works on it; the report then holds only its figures.
     only: Option<String>,
 }
@@ -62,6 +65,7 @@ impl Arguments {
                 Arg::Long("bare") => arguments.bare = parser.value()?.into(),
                 Arg::Long("pages") => arguments.pages = parser.value()?.into(),
                 Arg::Long("report") => arguments.report = parser.value()?.into(),
+                Arg::Long("package") => arguments.package = parser.value()?.into(),
                 Arg::Long("only") => arguments.only = Some(parser.value()?.string()?),
                 Arg::Short(_) | Arg::Long(_) | Arg::Value(_) => {
                     return Err(argument.unexpected()).context("run it by: cargo xtask bench");
@@ -75,7 +79,7 @@ impl Arguments {
 type Part = (&'static str, fn(&Arguments, &mut Report) -> Result<()>);
 
 /// The parts, in the order of the budgets.
-const PARTS: [Part; 7] = [
+const PARTS: [Part; 8] = [
     ("app", |arguments, report| app::measure(&arguments.app, &arguments.bare, report)),
     ("sizes", |arguments, report| sizes::measure(&arguments.app, &arguments.pages, report)),
     ("wire", |_, report| wire::measure(report)),
@@ -83,6 +87,7 @@ const PARTS: [Part; 7] = [
     ("sync", |_, report| synchronisation::measure(report)),
     ("recoveries", |_, report| recoveries::measure(report)),
     ("tile", |_, report| tile::measure(report)),
+    ("host", |arguments, report| host::measure(&arguments.package, report)),
 ];
 
 fn run(arguments: &Arguments) -> Result<()> {

@@ -333,7 +333,10 @@ async fn service(folder: &RunFolder) -> Result<Arc<Service>> {
             password_file: None,
         },
         bot_check: BotCheckConfig { rounds: 1 },
-        limits: LimitsConfig { begins_per_source_per_hour: u32::MAX },
+        limits: LimitsConfig {
+            begins_per_source_per_hour: u32::MAX,
+            reports_per_source_per_hour: u32::MAX,
+        },
     };
     Service::new(config, store, Keys::new([7; 32]), Arc::new(SystemClock), StdRng::seed_from_u64(3))
 }

@@ -34,6 +34,7 @@ fn the_tile_does_what_it_promises() {
         "other-screens",
         "switched-off",
         "calls-back",
+        "lets-go-within",
         "untidy",
         "races",
     ] {
@@ -48,6 +49,14 @@ fn a_panic_anywhere_ends_the_tile_and_not_the_screen() {
     let screen = SignInScreen::start_breakable().unwrap();
     screen.start_host().unwrap();
     tell(&screen, &["panics"]);
+}
+
+#[test]
+fn the_app_that_is_about_to_show_is_handed_the_foreground() {
+    // Wine lets everybody have it: the library that is made for tests says to whom it was handed.
+    let screen = SignInScreen::start_breakable().unwrap();
+    screen.start_host().unwrap();
+    tell(&screen, &["foreground"]);
 }
 
 #[test]

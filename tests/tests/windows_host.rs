@@ -217,6 +217,19 @@ fn a_folder_that_somebody_made_before_is_not_trusted() {
 }
 
 #[test]
+fn processes_of_an_account_are_found_and_ended_and_a_command_takes_its_own_along() {
+    const DOUBLE: &str = r"C:\Program Files\Processes\processes_double.exe";
+    let wine = machine().unwrap();
+    let double = std::fs::read(built("examples/processes_double.exe").unwrap()).unwrap();
+    wine.write(DOUBLE, double).unwrap();
+    let said = |act: &str| play(&wine, DOUBLE, act).unwrap();
+    assert_eq!(said("look"), "own true, theirs true, strangers false, after false");
+    assert_eq!(said("too-long"), "None, 0 left");
+    // What a command that has ended leaves behind may be the network that it opened.
+    assert_eq!(said("in-time"), "Some(0), 1 left");
+}
+
+#[test]
 fn a_planted_breaker_is_named() {
     let wine = machine().unwrap();
     let check = || wine.run(wine.command(HOST).arg("check"), "").unwrap();

@@ -16,6 +16,7 @@ frame-contrast-dark = داكن
 frame-contrast-high = عالٍ
 frame-get-help = طلب المساعدة
 frame-cancel = إيقاف
+frame-leave = العودة إلى تسجيل الدخول
 frame-case = الحالة
 frame-back = رجوع
 frame-continue = متابعة
@@ -33,6 +34,7 @@ start-after-network = لا يقبل هذا الكمبيوتر كلمة مرور 
 
 ## User ID
 user-id-title = ما معرّف المستخدم الخاص بك؟
+user-id-known = هل هذا معرّف المستخدم الخاص بك؟
 user-id-help = غالبًا عنوان بريد العمل. تكتبه عند تسجيل الدخول.
 user-id-help-first-day = تجده في رسالة الترحيب من جهة عملك.
 user-id-missing = أدخل معرّف المستخدم
@@ -200,6 +202,8 @@ done-reset-title = عُيّنت كلمة المرور الجديدة
 done-reset-title-first = عُيّنت أول كلمة مرور لك
 done-reset-now = سجّل الدخول بها على هذا الكمبيوتر الآن.
 done-reset-after-network = يقبلها هذا الكمبيوتر حين يصل إلى شبكة الشركة. وحتى ذلك تعمل القديمة هنا.
+done-reset-only-on-network = يقبلها هذا الكمبيوتر حين يصل إلى شبكة الشركة.
+done-reset-looking = نتحقق من وصول هذا الكمبيوتر إلى شبكة الشركة. يستغرق هذا حتى دقيقة.
 done-reset-unknown = سجّل الدخول بها. قد يحتاج كمبيوتر خارج شبكة الشركة إلى الاتصال أولًا.
 done-later = قد يستغرق الأمر بضع دقائق حتى يسري في موقعك.
 done-reset-next = ثم غيّرها على هاتفك وجهازك اللوحي وإلا أقفلا حسابك مرة أخرى.

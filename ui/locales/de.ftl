@@ -16,6 +16,7 @@ frame-contrast-dark = Dunkel
 frame-contrast-high = Hoch
 frame-get-help = Hilfe holen
 frame-cancel = Beenden
+frame-leave = Zurück zur Anmeldung
 frame-case = Fall
 frame-back = Zurück
 frame-continue = Weiter
@@ -33,6 +34,7 @@ start-after-network = Dieser PC nimmt ein neues Passwort erst an, wenn er das Fi
 
 ## User ID
 user-id-title = Wie lautet Ihre Benutzerkennung?
+user-id-known = Ist das Ihre Benutzerkennung?
 user-id-help = Oft Ihre Mailadresse in der Firma. Sie geben sie beim Anmelden ein.
 user-id-help-first-day = Sie steht im Willkommensbrief Ihres Arbeitgebers.
 user-id-missing = Geben Sie Ihre Benutzerkennung ein
@@ -196,6 +198,8 @@ done-reset-title = Ihr neues Passwort ist gesetzt
 done-reset-title-first = Ihr erstes Passwort ist gesetzt
 done-reset-now = Melden Sie sich jetzt an diesem PC damit an.
 done-reset-after-network = Dieser PC nimmt es, sobald er das Firmennetz erreicht. Bis dahin gilt hier das alte.
+done-reset-only-on-network = Dieser PC nimmt es, sobald er das Firmennetz erreicht.
+done-reset-looking = Wir sehen nach, ob dieser PC das Firmennetz erreicht. Das dauert bis zu einer Minute.
 done-reset-unknown = Melden Sie sich damit an. Ein PC außerhalb des Firmennetzes muss sich vielleicht erst verbinden.
 done-later = Bis es an Ihrem Standort gilt, kann es einige Minuten dauern.
 done-reset-next = Ändern Sie es dann auch auf Telefon und Tablet, sonst sperren die Sie wieder aus.

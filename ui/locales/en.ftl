@@ -17,6 +17,7 @@ frame-contrast-dark = Dark
 frame-contrast-high = High
 frame-get-help = Get help
 frame-cancel = Stop
+frame-leave = Back to sign-in
 frame-case = Case
 frame-back = Back
 frame-continue = Continue
@@ -34,6 +35,7 @@ start-after-network = This PC accepts a new password only after it reaches the c
 
 ## User ID
 user-id-title = What is your user ID?
+user-id-known = Is this your user ID?
 user-id-help = Often your work mail address. You type it to sign in.
 user-id-help-first-day = You find it in the welcome letter from your employer.
 user-id-missing = Enter your user ID
@@ -197,6 +199,8 @@ done-reset-title = Your new password is set
 done-reset-title-first = Your first password is set
 done-reset-now = Sign in on this PC with it now.
 done-reset-after-network = This PC takes it once it reaches the company network. Until then, the old one works here.
+done-reset-only-on-network = This PC takes it once it reaches the company network.
+done-reset-looking = We see if this PC reaches the company network. This takes up to a minute.
 done-reset-unknown = Sign in with it. A PC away from the company network may first need to connect.
 done-later = It may take some minutes until it counts at your site.
 done-reset-next = Then change it on your phone and tablet too, or they may lock you out again.

@@ -4,7 +4,9 @@
 
 import {
   asRefusal,
+  hosted,
   SIGN_OF_LIFE,
+  type AcceptsNewPassword,
   type Act,
   type Backend,
   type Call,
@@ -38,10 +40,12 @@ export class Flow {
   ready = $state.raw<Ready | null>(null);
   notReached = $state.raw<NotReached | null>(null);
   /** What is drawn before a recovery exists. */
-  asking = $state<"reason" | "user-id">("reason");
-  reason = $state<Reason>("cant-sign-in");
-  /** As typed so far; no secret, so it outlives its page. */
-  userId = $state("");
+  asking = $state<"reason" | "user-id">(hosted?.firstDay ? "user-id" : "reason");
+  reason = $state<Reason>(hosted?.firstDay ? "first-day" : "cant-sign-in");
+  /** As typed so far, or as this PC knows it; no secret, so it outlives its page. */
+  userId = $state(hosted?.userId ?? "");
+  /** Whether a new password works on this PC. */
+  device = $state<AcceptsNewPassword | "looking">("unknown");
   /** What is drawn. */
   view = $state.raw<View | null>(null);
   errors = $state.raw<PageError[]>([]);
@@ -69,6 +73,14 @@ export class Flow {
   constructor(backend: Backend) {
     this.#backend = backend;
     setInterval(() => this.#tick(), 1_000);
+    void this.#look(false);
+  }
+
+  /** What this PC can do; nobody waits for it. */
+  async #look(connect: boolean): Promise<void> {
+    if (!hosted) return;
+    if (connect) this.device = "looking";
+    this.device = (await this.#backend.acceptsNewPassword?.(connect)) ?? "unknown";
   }
 
   /** True while a press is under way: a second press does nothing. */
@@ -77,7 +89,7 @@ export class Flow {
   }
 
   get mode(): Mode {
-    return this.ready?.mode ?? "portal";
+    return hosted ? "sign-in" : (this.ready?.mode ?? "portal");
   }
 
   /** Seconds since the view that is drawn came in. */
@@ -104,6 +116,11 @@ export class Flow {
     return this.ready?.start.tenant.help ?? this.notReached?.help ?? null;
   }
 
+  /** Whose pages these are. */
+  get tenant() {
+    return this.ready?.start.tenant ?? this.notReached?.tenant;
+  }
+
   can(call: Call): boolean {
     return this.view?.calls.includes(call) ?? false;
   }
@@ -123,7 +140,7 @@ export class Flow {
     this.notReached = null;
     this.ready = started;
     // Whoever was quicker than the network goes on with what they began.
-    if (started.resumed && this.view === null && this.asking === "reason") {
+    if (started.resumed && this.view === null && (hosted || this.asking === "reason")) {
       this.#show(started.resumed);
     }
   }
@@ -191,8 +208,9 @@ export class Flow {
     return this.press(() => this.#backend.back());
   }
 
+  /** On the sign-in screen also the way back to it, at any time. */
   cancel(): Promise<void> {
-    return this.press(() => this.#backend.cancel());
+    return hosted ? this.#backend.leave!() : this.press(() => this.#backend.cancel());
   }
 
   /** Any key, any touch: tells the service that somebody is there, by a view read and no more. */
@@ -246,6 +264,10 @@ export class Flow {
     this.connectionLost = false;
     this.outOfDate = false;
     this.changing = false;
+    const { stage } = view;
+    if (stage.name === "done" && stage.act !== "unlock" && this.#latest?.stage.name !== "done") {
+      void this.#look(true);
+    }
     this.#latest = view;
     this.#lastContact = this.#receivedAt = this.now = performance.now();
     if (waits(view.stage) && this.view !== null && !waits(this.view.stage)) {

@@ -6,11 +6,13 @@ import { mount } from "svelte";
 import "./styles/index.css";
 import App from "./App.svelte";
 import { appearance } from "./appearance.svelte";
+import { hosted } from "./backend/backend";
 import { backend as http } from "./backend/http";
 import { backend as tauri } from "./backend/tauri";
 import { Flow } from "./flow.svelte";
 import { locale, preferredLanguage } from "./i18n.svelte";
 
+if (hosted) appearance.mode = "sign-in";
 appearance.apply();
 await locale.use(preferredLanguage());
 

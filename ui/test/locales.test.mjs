@@ -79,9 +79,11 @@ test("every name that the API has for a state has its words", () => {
     assert.ok(union, `${schema} is not in the generated types`);
     return union.match(/[a-z-]+/g);
   };
-  const internal = /not-found|method-not-allowed|too-large|not-json|cross-site|enrolment-refused|token-unknown|recovery-ended|wrong-stage|key-reused|-not-offered/;
+  const internal = /not-found|method-not-allowed|too-large|not-json|cross-site|enrolment-refused|token-unknown|recovery-ended|wrong-stage|key-reused|-not-offered|fleet-token-refused|^device-|nonce-stale/;
+  // Said in the words of the service, which every view carries.
+  const plain = /^not-set-up$/;
   const wanted = [
-    ...names("Finding").map((name) => `choice-${name}-title`),
+    ...names("Finding").filter((name) => !plain.test(name)).map((name) => `choice-${name}-title`),
     ...names("Ended").flatMap((name) => [`ended-${name}-title`, `ended-${name}-text`]),
     ...names("PasswordRefusal").map((name) => `new-password-refused-${name}`),
     ...names("ProblemCode").filter((name) => !internal.test(name)).map((name) => `error-${name}`),

@@ -22,6 +22,9 @@ pub(crate) fn run(setup: &Setup<'_>, only: Option<&str>) -> Result<()> {
         say_heading("Compiling for Windows (about 12 minutes the first time)");
         windows::build(setup.children)?;
     }
+    if only.is_none_or(|part| part == "host") {
+        windows::package_for_bench(setup)?;
+    }
     say_heading("Measuring (about 8 minutes)");
     let built = |below: &str| repository::target().join(below);
     let mut driver = Children::command(built("release/examples/bench"));
@@ -32,6 +35,8 @@ pub(crate) fn run(setup: &Setup<'_>, only: Option<&str>) -> Result<()> {
         .arg(built("app/bare-window"))
         .arg("--pages")
         .arg(repository::path("ui/dist/app"))
+        .arg("--package")
+        .arg(windows::package())
         .arg("--report")
         .arg(built("bench/report.json"))
         // Many people from one address within minutes. The bot check keeps its price: the app

@@ -42,7 +42,7 @@ cargo xtask COMMAND
                              --headless  driven by itself, with pictures and a report
   test [quick]               every test; quick: rules and stories on SQLite alone
   bench [--only PART]        what it costs, against the budgets; PART: app, sizes, wire, writeback,
-                             sync, recoveries
+                             sync, recoveries, tile, host
   soak [--kills N]           1,000 real kills on a Samba domain; writes docs/soak.md
   dist                       the Debian packages of service and agent
   windows [--release]        the programs for Windows and their installer, built here

@@ -63,6 +63,9 @@ const TILE: &[&str] = &[
     "-Clto=fat",
     "-Ccodegen-units=1",
 ];
+/// What the host's memory is compared with.
+const EMPTY_SERVICE: &[&str] =
+    &["build", "--release", "--package", "regain-host", "--example", "empty_service"];
 /// What the installer holds, and the profiles that it is tested and released in.
 const INSTALLED: [(&str, &str, &str); 4] = [
     ("regain.exe", "debug", "app"),
@@ -137,6 +140,17 @@ fn signing(wishes: &Wishes) -> Result<Option<Signing>> {
         .context("REGAIN_SIGN_PASSWORD_FILE must name the file with the key's password")?;
     let timestamp = wishes.timestamp.clone();
     Ok(Some(Signing { key, password: password.into(), timestamp }))
+}
+
+/// The installer as people get it.
+pub(crate) fn package() -> PathBuf {
+    repository::target().join(format!("windows/regain-{}.msi", env!("CARGO_PKG_VERSION")))
+}
+
+/// Makes the installer as people get it, and the service that the host is compared with.
+pub(crate) fn package_for_bench(setup: &Setup<'_>) -> Result<()> {
+    run(setup, &Wishes { release: true, ..Wishes::default() })?;
+    compile(setup.children, EMPTY_SERVICE)
 }
 
 /// Builds what tests run.

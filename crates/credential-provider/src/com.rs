@@ -35,10 +35,17 @@ use crate::{
 /// `protocol::host::tile::CLASS` as Windows compares it.
 const CLASS: GUID = GUID::from_u128(0x9A7C1E52_6B0D_4F38_8E21_5D3B7A40C6F1);
 
-/// Every call from outside goes through here: a panic becomes `E_FAIL`.
+/// Every call from outside goes through here: a panic becomes `E_FAIL`, and so does every call
+/// after one.
 fn guarded<T>(name: &'static str, body: impl FnOnce() -> Result<T>) -> Result<T> {
     // `Error` asks Windows for details when it is made; a plain number does not.
     let answer = GUARD.call(name, None, || body().map_err(Some));
+    answer.map_err(|error| error.unwrap_or_else(|| Error::from_hresult(E_FAIL)))
+}
+
+/// The same for what takes something back, which is done after a panic as well.
+fn guarded_end(name: &'static str, body: impl FnOnce() -> Result<()>) -> Result<()> {
+    let answer = GUARD.let_go(name, None, || body().map_err(Some));
     answer.map_err(|error| error.unwrap_or_else(|| Error::from_hresult(E_FAIL)))
 }
 
@@ -68,6 +75,9 @@ unsafe extern "system" fn DllGetClassObject(
     interface: *const GUID,
     object: *mut *mut c_void,
 ) -> HRESULT {
+    if GUARD.has_faulted() {
+        return CLASS_E_CLASSNOTAVAILABLE;
+    }
     let made = guarded("DllGetClassObject", || {
         if class.is_null() || interface.is_null() || object.is_null() {
             return Err(E_POINTER.into());
@@ -75,7 +85,7 @@ unsafe extern "system" fn DllGetClassObject(
         // SAFETY: not null, and writable as the caller says.
         unsafe { object.write(std::ptr::null_mut()) };
         // SAFETY: not null, and readable as the caller says.
-        if unsafe { class.read() } != CLASS || GUARD.has_faulted() {
+        if unsafe { class.read() } != CLASS {
             return Err(CLASS_E_CLASSNOTAVAILABLE.into());
         }
         if is_the_screen() && sentinel().is_none_or(|sentinel| sentinel.load() == Verdict::Refuse) {

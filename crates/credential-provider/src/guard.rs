@@ -1,5 +1,6 @@
 //! The one door of every call from outside: a panic ends here, and after one this library
-//! serves nobody until the sign-in screen starts anew.
+//! serves nobody until the sign-in screen starts anew: every call is answered as faulted, and what
+//! the panic left half done is not looked at again.
 //!
 //! A panic that left a function called by Windows would end LogonUI, which would start again,
 //! load us again and end again. Must hold no logic but this.
@@ -23,17 +24,45 @@ impl Guard {
         Self { faulted: AtomicBool::new(false) }
     }
 
-    /// Runs one call from outside. `panicked` is what its caller gets when it does.
+    /// Runs one call from outside. `faulted` is what its caller gets when it panics, or when one
+    /// before it did.
     ///
     /// # Errors
-    /// The body's own, or `panicked`.
+    /// The body's own, or `faulted`.
     pub fn call<T, E>(
         &self,
         name: &'static str,
-        panicked: E,
+        faulted: E,
         body: impl FnOnce() -> Result<T, E>,
     ) -> Result<T, E> {
-        // What a panic left half done is not looked at again: `has_faulted` stops it.
+        if self.has_faulted() {
+            return Err(faulted);
+        }
+        self.caught(name, faulted, body)
+    }
+
+    /// The same for a call that takes something back: that is done after a panic as well, because
+    /// what was given must not be used any more.
+    ///
+    /// # Errors
+    /// As before.
+    pub fn let_go<E: Clone>(
+        &self,
+        name: &'static str,
+        faulted: E,
+        body: impl FnOnce() -> Result<(), E>,
+    ) -> Result<(), E> {
+        let had_faulted = self.has_faulted();
+        let answer = self.caught(name, faulted.clone(), body);
+        if had_faulted { Err(faulted) } else { answer }
+    }
+
+    fn caught<T, E>(
+        &self,
+        name: &'static str,
+        faulted: E,
+        body: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
         let caught = catch_unwind(AssertUnwindSafe(|| {
             injected::panic_at(name);
             body()
@@ -42,7 +71,7 @@ impl Guard {
             self.faulted.store(true, Ordering::SeqCst);
             // Dropping it may run code that panics again.
             std::mem::forget(payload);
-            Err(panicked)
+            Err(faulted)
         })
     }
 
@@ -84,6 +113,24 @@ mod tests {
         assert_eq!(guard.call("refuses", -1, || Err::<(), _>(2)), Err(2));
         assert!(!guard.has_faulted());
         assert_eq!(guard.call("breaks", -1, || -> Result<(), _> { panic!("broken") }), Err(-1));
+        assert!(guard.has_faulted());
+        // Nothing runs any more but what takes back, and that says so as well.
+        assert_eq!(guard.call("fine", -1, || Ok(1)), Err(-1));
+        let mut is_back = false;
+        let answer = guard.let_go("back", -1, || {
+            is_back = true;
+            Ok(())
+        });
+        assert_eq!((answer, is_back), (Err(-1), true));
+        assert_eq!(guard.let_go("breaks", -1, || panic!("again")), Err(-1));
+    }
+
+    #[test]
+    fn what_takes_back_answers_as_any_other() {
+        let guard = Guard::new();
+        assert_eq!(guard.let_go("fine", -1, || Ok(())), Ok(()));
+        assert_eq!(guard.let_go("refuses", -1, || Err(2)), Err(2));
+        assert_eq!(guard.let_go("breaks", -1, || panic!("broken")), Err(-1));
         assert!(guard.has_faulted());
     }
 

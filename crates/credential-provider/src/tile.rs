@@ -167,7 +167,11 @@ impl Tile {
             }
             Tell::End { words, .. } => self.end(words.as_str()),
             // These are no part of a flow's drawing: whoever holds the channel takes them.
-            Tell::Tile(_) | Tell::NotHere(_) | Tell::Grant(_) | Tell::NoGrant => {}
+            Tell::Tile(_)
+            | Tell::NotHere(_)
+            | Tell::Grant(_)
+            | Tell::NoGrant
+            | Tell::Foreground { .. } => {}
         }
     }
 

@@ -105,7 +105,7 @@ pub enum News {
     Lived,
 }
 
-/// Runs until nobody gives orders any more. `tell` must not wait.
+/// Runs until nobody gives orders any more. `tell` may wait for the screen: the host waits with it.
 pub fn run(host: &Arc<dyn Host>, at: &Whereabouts, orders: &Receiver<Order>, tell: &dyn Fn(News)) {
     let worker = Worker { host: host.as_ref(), at, orders, tell };
     let mut is_there = worker.look();
@@ -177,7 +177,8 @@ impl Worker<'_> {
                 | Tell::Refused { .. }
                 | Tell::End { .. }
                 | Tell::Grant(_)
-                | Tell::NoGrant,
+                | Tell::NoGrant
+                | Tell::Foreground { .. },
             ) => Err(io::ErrorKind::InvalidData.into()),
         }
     }
@@ -236,7 +237,7 @@ impl Worker<'_> {
             let (is_over, has_grant) = match &tell {
                 Tell::Refused { .. } => (true, false),
                 Tell::End { grant, .. } => (true, *grant),
-                Tell::Status(_) | Tell::View(_) => (false, false),
+                Tell::Status(_) | Tell::View(_) | Tell::Foreground { .. } => (false, false),
                 Tell::Tile(_) | Tell::NotHere(_) | Tell::Grant(_) | Tell::NoGrant => {
                     return Err(io::ErrorKind::InvalidData.into());
                 }

@@ -41,6 +41,22 @@ fn play(act: &str, input: &mut impl Read, output: &mut impl Write) -> io::Result
         "falls-over-later" => Ok(()),
         "garbage" => output.write_all(&[0xFF; 64]),
         "waits" => wait(input, output),
+        "floods" => loop {
+            write_to(output, &Ask::Status(Text::cut("again")))?;
+        },
+        "floods-questions" => loop {
+            write_to(output, &Ask::Get { slot: Slot::Resume, part: 0 })?;
+        },
+        "asks-pc" => {
+            let controller = |told| match told {
+                Tell::Pc(pc) => format!("{:?} {:?}", pc.controller, pc.cached_sign_in),
+                _ => "nothing".to_owned(),
+            };
+            let first = controller(Tell::Pc(hello.pc));
+            let pc = controller(ask(input, output, &Ask::Pc)?);
+            let connected = controller(ask(input, output, &Ask::Connect)?);
+            say_goodbye(output, Outcome::Done, &format!("{first}; {pc}; {connected}"))
+        }
         _ if hello.mode == Mode::Report => report(&hello, input, output),
         _ if hello.mode == Mode::Tile => in_the_tile(input, output),
         _ => prove(&hello, input, output),

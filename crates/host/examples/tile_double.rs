@@ -109,6 +109,7 @@ mod played {
             Some(Tell::End { outcome, .. }) => format!("end {outcome:?}"),
             Some(Tell::Grant(_)) => "grant".to_owned(),
             Some(Tell::NoGrant) => "no grant".to_owned(),
+            Some(Tell::Foreground { .. }) => "foreground".to_owned(),
         })
     }
 }

@@ -16,8 +16,10 @@ flow-again = Einen Moment, es wird ein anderer Weg versucht.
 flow-failed = Das ließ sich nicht öffnen. Fragen Sie Ihren Service Desk.
 flow-away = Nichts wurde geändert: Eine Weile war niemand hier.
 flow-too-long = Nichts wurde geändert: Es hat zu lange gedauert. Beginnen Sie neu.
+flow-closing = Einen Moment. Was offen war, wird geschlossen.
 
 ## Why it does not begin
 refused-busy = Jemand anderes verwendet das gerade auf diesem PC. Versuchen Sie es in einigen Minuten noch einmal.
+refused-moment = Einen Moment bitte. Was vorher offen war, wird noch geschlossen. Versuchen Sie es noch einmal.
 refused-often = Das wurde sehr oft geöffnet. Versuchen Sie es in 10 Minuten noch einmal.
 refused-off = Das ist auf diesem PC abgeschaltet. Fragen Sie Ihren Service Desk.

@@ -16,8 +16,10 @@ flow-again = One moment, trying another way.
 flow-failed = This could not be opened. Ask your service desk.
 flow-away = Nothing was changed: nobody was here for a while.
 flow-too-long = Nothing was changed: it took too long. Begin again.
+flow-closing = One moment. What was open is being closed.
 
 ## Why it does not begin
 refused-busy = Somebody else is using this on this PC. Try again in a few minutes.
+refused-moment = One moment, please. What was open before is still being closed. Try again.
 refused-often = This was opened very often. Try again in 10 minutes.
 refused-off = This is switched off on this PC. Ask your service desk.

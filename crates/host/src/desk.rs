@@ -5,12 +5,17 @@ use std::sync::Arc;
 
 use protocol::host::{
     Text,
-    app::{Ask, Hello, Mode, NotKept, NotSigned, Pc, Tell},
+    app::{Ask, Hello, Known, Mode, NotKept, NotSigned, Pc, Tell},
     statement::{Assertion, Readiness, Signed, Wanted},
     tile::Scenario,
 };
 
-use crate::{keep::Coming, readiness, serve::Host};
+use crate::{
+    keep::Coming,
+    readiness,
+    serve::Host,
+    sight::{self, From},
+};
 
 /// Most signatures of one run: a challenge each, with room for a network that breaks off.
 const SIGNATURES: u32 = 64;
@@ -57,7 +62,7 @@ impl Desk {
             way: person.map(|person| person.way),
             user: person.and_then(|person| person.user.clone()),
             proxy: host.parts.pc.proxy(),
-            pc: what_it_can(host),
+            pc: what_it_can(host, person, Known::Unknown),
             device,
             fleet_token: fleet_token.and_then(protocol::host::SecretText::new),
             language: language.unwrap_or_else(|| host.parts.pc.language()),
@@ -95,9 +100,15 @@ impl Desk {
                     Tell::NotKept(NotKept::Disk)
                 }
             },
-            Ask::Pc => Tell::Pc(what_it_can(&host)),
+            Ask::Pc => {
+                let controller = look(&host, From::UnderWay);
+                Tell::Pc(what_it_can(&host, self.person.as_ref(), controller))
+            }
             Ask::Facts => Tell::Facts(readiness::facts(&host.parts, host.known())),
-            Ask::Connect => Tell::Pc(connect(&host)),
+            Ask::Connect => {
+                let controller = connect(&host);
+                Tell::Pc(what_it_can(&host, self.person.as_ref(), controller))
+            }
             Ask::Ready
             | Ask::Present
             | Ask::Status(_)
@@ -155,30 +166,35 @@ impl Desk {
     }
 }
 
-fn what_it_can(host: &Host) -> Pc {
+/// Whether a controller answers is looked for when the app asks: it takes long far from one.
+fn what_it_can(host: &Host, person: Option<&Person>, controller: Known) -> Pc {
     let pc = &host.parts.pc;
-    Pc {
-        join: pc.join(),
-        controller: pc.controller(),
-        cached_sign_in: pc.cached_sign_in(),
-        vpn_hook: host.parts.settings.policy().vpn.is_some(),
-    }
+    let has_been_here = person.is_some_and(|person| person.user.is_some());
+    let cached_sign_in = match pc.cached_sign_in() {
+        Known::No => Known::No,
+        // Windows keeps the passwords of those who have signed in here.
+        Known::Yes if has_been_here => Known::Yes,
+        Known::Yes | Known::Unknown => Known::Unknown,
+    };
+    let vpn_hook = host.parts.settings.policy().vpn.is_some();
+    Pc { join: pc.join(), controller, cached_sign_in, vpn_hook }
+}
+
+fn look(host: &Arc<Host>, from: From) -> Known {
+    let ours = Arc::clone(host);
+    host.sight.look(from, sight::PATIENCE, move || ours.parts.pc.controller())
 }
 
 /// With the administrator's command only where no controller answers without it.
-fn connect(host: &Host) -> Pc {
-    use protocol::host::app::Known;
-
-    let before = what_it_can(host);
-    let Some(vpn) = host.parts.settings.policy().vpn else {
+fn connect(host: &Arc<Host>) -> Known {
+    let before = look(host, From::UnderWay);
+    let (Some(vpn), Known::No | Known::Unknown) = (host.parts.settings.policy().vpn, before) else {
         return before;
     };
-    match before.controller {
-        Known::Yes => return before,
-        Known::No | Known::Unknown => {}
-    }
+    // One that another run has begun is waited for by nobody.
+    let Ok(_one) = host.connecting.try_lock() else { return before };
     if let Err(error) = host.parts.pc.run_vpn(&vpn) {
         tracing::warn!("the administrator's command for the network: {error}");
     }
-    what_it_can(host)
+    look(host, From::Now)
 }

@@ -67,6 +67,14 @@ pub struct Machine {
     pub account_log: Vec<&'static str>,
     /// What went to the event log, in order.
     pub events: Vec<(Event, Details)>,
+    /// Whether passwords of earlier sign-ins are kept.
+    pub cached_sign_in: Known,
+    /// Processes of the app's account that nobody knows of.
+    pub strays: usize,
+    /// They cannot be ended.
+    pub immortal: bool,
+    /// Looking for a controller takes until this is taken back.
+    pub controller_hangs: bool,
 }
 
 /// A value of the double's registry.
@@ -98,6 +106,10 @@ impl Default for Machine {
             unix: 1_800_000_000,
             account_log: Vec::new(),
             events: Vec::new(),
+            cached_sign_in: Known::Unknown,
+            strays: 0,
+            immortal: false,
+            controller_hangs: false,
         }
     }
 }
@@ -159,8 +171,9 @@ impl<F: Fn() -> Command + Send + Sync> Launcher for AsProcess<F> {
         let (Some(writer), Some(reader)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(io::Error::other("no pipes"));
         };
+        let process = Some(child.id());
         let child = Box::new(Process(child));
-        Ok(Running { reader: Box::new(reader), writer: Box::new(writer), child })
+        Ok(Running { reader: Box::new(reader), writer: Box::new(writer), child, process })
     }
 }
 
@@ -184,6 +197,7 @@ impl Drop for Process {
 pub struct Tile {
     reader: PipeReader,
     writer: PipeWriter,
+    foreground: Vec<u32>,
 }
 
 impl Tile {
@@ -196,7 +210,7 @@ impl Tile {
         let (ours, writer) = io::pipe()?;
         let host = Arc::clone(host);
         thread::spawn(move || host.serve_tile(Box::new(ours), Box::new(theirs), Some(session)));
-        Ok(Self { reader, writer })
+        Ok(Self { reader, writer, foreground: Vec::new() })
     }
 
     /// Says something.
@@ -207,12 +221,23 @@ impl Tile {
         host::write_to(&mut self.writer, ask)
     }
 
-    /// What the host says next; none when it has ended the connection.
+    /// What the host says next; none when it has ended the connection. To whom the foreground was
+    /// handed is noted.
     ///
     /// # Errors
     /// When it is no frame.
     pub fn hear(&mut self) -> io::Result<Option<Tell>> {
-        host::read_from(&mut self.reader)
+        loop {
+            match host::read_from(&mut self.reader)? {
+                Some(Tell::Foreground { process }) => self.foreground.push(process),
+                told => return Ok(told),
+            }
+        }
+    }
+
+    /// The processes that the foreground was handed on to so far.
+    pub fn foreground(&self) -> &[u32] {
+        &self.foreground
     }
 
     /// Asks for the tile.
@@ -286,6 +311,17 @@ impl Accounts for Shared {
         Ok(())
     }
 
+    fn end_processes(&self) -> io::Result<usize> {
+        Ok(self.with(|machine| {
+            let there = machine.strays;
+            if there > 0 && !machine.immortal {
+                machine.account_log.push("ended");
+                machine.strays = 0;
+            }
+            there
+        }))
+    }
+
     fn forget(&self) {
         self.with(|machine| machine.account_log.push("forgotten"));
     }
@@ -313,11 +349,14 @@ impl Pc for Shared {
     }
 
     fn controller(&self) -> Known {
+        while self.with(|machine| machine.controller_hangs) {
+            thread::park_timeout(Duration::from_millis(5));
+        }
         self.with(|machine| machine.controller)
     }
 
     fn cached_sign_in(&self) -> Known {
-        Known::Unknown
+        self.with(|machine| machine.cached_sign_in)
     }
 
     fn proxy(&self) -> Proxy {

@@ -4,6 +4,9 @@
 //! Three attempts get the person to something that can be used: the app, the app without the
 //! graphics processor, the simple form in the tile's own fields.
 //!
+//! There is one account for all starts. So a start that is under way is waited for, whoever left
+//! meanwhile, and what a run opened is closed before anything else begins or its end is told.
+//!
 //! Long: one state machine; its events read best beside each other.
 
 use std::time::Duration;
@@ -15,20 +18,25 @@ use protocol::host::{
 };
 
 use crate::{
-    table::{AppStage, TileStage, app_may, tile_may},
+    rates::Rates,
+    table::{AppKind, AppStage, TileKind, TileStage, app_may, tile_may},
     words::Words,
 };
 
 /// How long things may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
+    /// For a tile's first word.
+    pub first: Duration,
+    /// From the tile's hello to its start: a tile that only wanted to know how it looks goes.
+    pub start: Duration,
     /// From the start to the drawn window.
     pub ready: Duration,
     /// Without a sign of the person.
     pub idle: Duration,
     /// Altogether.
     pub total: Duration,
-    /// From being told to end to being ended.
+    /// From being told to end to being ended. Whatever takes longer is told to the person.
     pub closing: Duration,
     /// How long a grant waits to be taken, and then for what came of it.
     pub grant: Duration,
@@ -38,12 +46,16 @@ impl Limits {
     /// With a person. The app warns and ends by itself after 5 minutes; this is for one that does
     /// not. A recovery ends after an hour.
     pub const PERSON: Self = Self {
+        first: Duration::from_secs(5),
+        start: Duration::from_secs(30),
         ready: Duration::from_secs(15),
         idle: Duration::from_secs(330),
         total: Duration::from_secs(3660),
         closing: Duration::from_secs(2),
         grant: Duration::from_secs(60),
     };
+    /// What an app says is drawn at most this often.
+    pub const NEWS: Duration = Duration::from_millis(250);
     /// Without one.
     pub const REPORT: Self =
         Self { idle: Duration::from_secs(300), total: Duration::from_secs(300), ..Self::PERSON };
@@ -65,17 +77,29 @@ pub enum Event {
     /// It may not.
     NotAdmitted(Text<256>),
     /// The app runs and was told hello.
-    Launched,
+    Launched {
+        /// Its number; none where nothing can be made of one.
+        process: Option<u32>,
+    },
     /// It could not be started.
     NotLaunched,
     /// The app said something.
     App(app::Ask),
+    /// The app said what cannot be answered any more: too much of it waits.
+    AppFloods,
     /// The app is gone.
     AppGone,
+    /// What was opened for the app is closed again, or as far as that can be done.
+    Closed {
+        /// Nothing of it is left: another start may follow.
+        clean: bool,
+    },
     /// The session or the PC changed.
     Stop(Cause),
     /// A deadline may have passed.
     Time,
+    /// [`Limits::NEWS`] went by since the last event.
+    Pause,
 }
 
 /// Whether the person is signed in at the end.
@@ -119,7 +143,7 @@ pub enum Effect {
     Say(app::Tell),
     /// Answer the app.
     Answer(app::Ask),
-    /// End the app and everything that was opened for it.
+    /// End the app and close everything that was opened for it; then [`Event::Closed`].
     Kill,
     /// The app fell over or broke the rules.
     EndedBadly,
@@ -168,12 +192,47 @@ enum Phase {
     New,
     Greeted,
     Asked,
-    Launching { attempt: Attempt },
-    Starting { attempt: Attempt, until: Duration },
-    Running { attempt: Attempt, seen: Duration, shown: Option<View> },
-    Closing { attempt: Attempt, until: Duration, end: End },
-    Ended { grant: Option<Grant>, until: Duration },
-    Granted { until: Duration },
+    Launching {
+        attempt: Attempt,
+    },
+    /// The person left while it was started. Nothing can be done but to wait for it.
+    Leaving {
+        until: Option<Duration>,
+        end: End,
+    },
+    Starting {
+        attempt: Attempt,
+        until: Duration,
+    },
+    Running {
+        attempt: Attempt,
+        seen: Duration,
+        shown: Option<View>,
+    },
+    Closing {
+        attempt: Attempt,
+        until: Duration,
+        end: End,
+    },
+    /// The app was ended; what was opened for it is being closed. Until when nobody is told.
+    Winding {
+        until: Option<Duration>,
+        then: Then,
+    },
+    Ended {
+        grant: Option<Grant>,
+        until: Duration,
+    },
+    Granted {
+        until: Duration,
+    },
+    Over,
+}
+
+/// What comes once everything is closed.
+enum Then {
+    Launch(Attempt),
+    End(End),
     Over,
 }
 
@@ -186,6 +245,21 @@ struct End {
     told: bool,
 }
 
+/// What the app said for the tile, and is not drawn yet.
+#[derive(Default)]
+struct News {
+    drawn: Option<Duration>,
+    view: Option<View>,
+    /// After the view.
+    status: Option<Text<256>>,
+}
+
+impl News {
+    fn wait(&self) -> bool {
+        self.view.is_some() || self.status.is_some()
+    }
+}
+
 /// One flow.
 pub struct Flow {
     limits: Limits,
@@ -194,6 +268,11 @@ pub struct Flow {
     sign_in: SignIn,
     begun: Duration,
     phase: Phase,
+    /// Nobody is there any more to be told.
+    is_alone: bool,
+    process: Option<u32>,
+    rates: Rates,
+    news: News,
 }
 
 impl Flow {
@@ -206,6 +285,10 @@ impl Flow {
             sign_in: SignIn::Never,
             begun: now,
             phase: Phase::New,
+            is_alone: false,
+            process: None,
+            rates: Rates::new(),
+            news: News::default(),
         }
     }
 
@@ -239,9 +322,11 @@ impl Flow {
     pub fn deadline(&self) -> Option<Duration> {
         let total = self.begun + self.limits.total;
         match &self.phase {
-            // The tile is drawn as long as the screen is.
-            Phase::New | Phase::Greeted | Phase::Asked | Phase::Over => None,
+            Phase::New => Some(self.begun + self.limits.first),
+            Phase::Greeted => Some(self.begun + self.limits.start),
+            Phase::Asked | Phase::Over => None,
             Phase::Launching { .. } => Some(total),
+            Phase::Leaving { until, .. } | Phase::Winding { until, .. } => *until,
             Phase::Starting { until, .. } => Some(total.min(*until)),
             Phase::Running { seen, .. } => Some(total.min(*seen + self.limits.idle)),
             Phase::Closing { until, .. }
@@ -253,8 +338,9 @@ impl Flow {
     /// Takes an event.
     pub fn on(&mut self, event: Event, now: Duration) -> Vec<Effect> {
         match event {
-            Event::Launched if self.is_over() => vec![Effect::Kill],
             _ if self.is_over() => Vec::new(),
+            // Of one that broke the rules.
+            Event::Tile(_) if self.is_alone => Vec::new(),
             Event::Tile(ask) => self.on_tile(ask, now),
             Event::TileGone => self.on_tile_gone(now),
             Event::Admitted { form, sign_in } => self.on_admitted(form, sign_in, now),
@@ -262,21 +348,27 @@ impl Flow {
                 self.over(vec![Effect::Tell(tile::Tell::Refused { words })])
             }
             Event::NotAdmitted(_) => Vec::new(),
-            Event::Launched => self.on_launched(now),
+            Event::Launched { process } => self.on_launched(process, now),
             Event::NotLaunched => self.on_not_launched(now),
             Event::App(ask) => self.on_app(ask, now),
+            Event::AppFloods if self.app_stage().is_some() => self.app_broke_the_rules(now),
+            Event::AppFloods => Vec::new(),
             Event::AppGone => self.on_app_gone(now),
+            Event::Closed { clean } => self.on_closed(clean, now),
             Event::Stop(cause) => self.stop(cause, now),
             Event::Time => self.on_time(now),
+            Event::Pause => self.draw(now),
         }
     }
 
     fn on_tile(&mut self, ask: tile::Ask, now: Duration) -> Vec<Effect> {
-        if !tile_may(self.tile_stage(), &ask) {
-            return self.tile_broke_the_rules();
+        let may = tile_may(self.tile_stage(), &ask);
+        if !may || !self.rates.tile_may(TileKind::of(&ask), now) {
+            return self.tile_broke_the_rules(now);
         }
         match ask {
             tile::Ask::Hello { session, language, .. } => {
+                self.begun = now;
                 self.phase = Phase::Greeted;
                 vec![Effect::Greet { session, language }]
             }
@@ -306,18 +398,31 @@ impl Flow {
             Phase::Greeted => TileStage::Greeted,
             Phase::Asked
             | Phase::Launching { .. }
+            | Phase::Leaving { .. }
             | Phase::Starting { .. }
             | Phase::Running { .. }
-            | Phase::Closing { .. } => TileStage::Flowing,
+            | Phase::Closing { .. }
+            | Phase::Winding { .. } => TileStage::Flowing,
             Phase::Ended { .. } | Phase::Over => TileStage::Ended,
             Phase::Granted { .. } => TileStage::Granted,
         }
     }
 
-    fn tile_broke_the_rules(&mut self) -> Vec<Effect> {
-        let kill = self.app_stage().is_some();
-        let effects = if kill { vec![Effect::Kill] } else { Vec::new() };
-        self.over(effects)
+    fn tile_broke_the_rules(&mut self, now: Duration) -> Vec<Effect> {
+        self.is_alone = true;
+        match self.phase {
+            Phase::Starting { .. } | Phase::Running { .. } | Phase::Closing { .. } => {
+                self.wind_up(Then::Over, now)
+            }
+            Phase::Launching { .. } => self.stop(Cause::Tile, now),
+            Phase::Leaving { .. } | Phase::Winding { .. } => self.on_tile_gone(now),
+            Phase::New
+            | Phase::Greeted
+            | Phase::Asked
+            | Phase::Ended { .. }
+            | Phase::Granted { .. }
+            | Phase::Over => self.over(Vec::new()),
+        }
     }
 
     fn on_answer(&mut self, answer: tile::Answer, now: Duration) -> Vec<Effect> {
@@ -335,12 +440,19 @@ impl Flow {
     }
 
     fn on_tile_gone(&mut self, now: Duration) -> Vec<Effect> {
-        match self.phase {
+        self.is_alone = true;
+        match &mut self.phase {
             Phase::Launching { .. } | Phase::Starting { .. } | Phase::Running { .. } => {
                 self.stop(Cause::Tile, now)
             }
             // The app may still say what it has done; nobody hears it.
-            Phase::Closing { .. } => Vec::new(),
+            Phase::Closing { .. } | Phase::Leaving { .. } => Vec::new(),
+            Phase::Winding { then, .. } => {
+                if let Then::Launch(_) = then {
+                    *then = Then::Over;
+                }
+                Vec::new()
+            }
             Phase::New
             | Phase::Greeted
             | Phase::Asked
@@ -365,44 +477,114 @@ impl Flow {
         vec![Effect::Tell(tile::Tell::Status(opening)), Effect::Launch(attempt)]
     }
 
-    fn on_launched(&mut self, now: Duration) -> Vec<Effect> {
-        match self.phase {
+    fn on_launched(&mut self, process: Option<u32>, now: Duration) -> Vec<Effect> {
+        match std::mem::replace(&mut self.phase, Phase::Over) {
             Phase::Launching { attempt } => {
+                self.process = process;
                 self.phase = Phase::Starting { attempt, until: now + self.limits.ready };
-                Vec::new()
+                self.in_front(attempt)
             }
             // The person left while it was started.
-            Phase::Closing { .. } => self.finish(now),
-            Phase::New
+            Phase::Leaving { end, .. } => {
+                let mut effects = self.wind_up(Then::End(end), now);
+                effects.push(Effect::EndedWell);
+                effects
+            }
+            // Nothing else waits for a start.
+            other @ (Phase::New
             | Phase::Greeted
             | Phase::Asked
             | Phase::Starting { .. }
             | Phase::Running { .. }
+            | Phase::Closing { .. }
+            | Phase::Winding { .. }
             | Phase::Ended { .. }
             | Phase::Granted { .. }
-            | Phase::Over => vec![Effect::Kill],
+            | Phase::Over) => {
+                self.phase = other;
+                Vec::new()
+            }
         }
     }
 
+    /// Only the sign-in screen can hand on that keys land in the app's window.
+    fn in_front(&self, attempt: Attempt) -> Vec<Effect> {
+        let has_window = matches!(attempt, Attempt::Full | Attempt::WithoutGpu);
+        let process = self.process.filter(|_| has_window);
+        let hand_on = |process| Effect::Tell(tile::Tell::Foreground { process });
+        process.map(hand_on).into_iter().collect()
+    }
+
     fn on_not_launched(&mut self, now: Duration) -> Vec<Effect> {
-        if let Phase::Launching { attempt } = self.phase {
-            self.again_or_fail(attempt, now)
-        } else {
+        match std::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Launching { attempt } => self.again_or_fail(attempt, now),
             // The person left meanwhile: nothing is to be closed.
-            self.finish(now)
+            Phase::Leaving { end, .. } => {
+                let mut effects = vec![Effect::EndedWell];
+                effects.extend(self.end(end, now));
+                effects
+            }
+            other @ (Phase::New
+            | Phase::Greeted
+            | Phase::Asked
+            | Phase::Starting { .. }
+            | Phase::Running { .. }
+            | Phase::Closing { .. }
+            | Phase::Winding { .. }
+            | Phase::Ended { .. }
+            | Phase::Granted { .. }
+            | Phase::Over) => {
+                self.phase = other;
+                Vec::new()
+            }
+        }
+    }
+
+    /// Ends the app; what comes then waits until everything is closed.
+    fn wind_up(&mut self, then: Then, now: Duration) -> Vec<Effect> {
+        self.news = News::default();
+        self.phase = Phase::Winding { until: Some(now + self.limits.closing), then };
+        vec![Effect::Kill]
+    }
+
+    fn on_closed(&mut self, clean: bool, now: Duration) -> Vec<Effect> {
+        match std::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Winding { then: Then::Launch(attempt), .. } if clean => {
+                self.phase = Phase::Launching { attempt };
+                vec![Effect::Launch(attempt)]
+            }
+            // Something of it still runs, under the one account that there is.
+            Phase::Winding { then: Then::Launch(_), .. } => self.fail(now),
+            Phase::Winding { then: Then::End(end), .. } => self.end(end, now),
+            Phase::Winding { then: Then::Over, .. } => self.over(Vec::new()),
+            other @ (Phase::New
+            | Phase::Greeted
+            | Phase::Asked
+            | Phase::Launching { .. }
+            | Phase::Leaving { .. }
+            | Phase::Starting { .. }
+            | Phase::Running { .. }
+            | Phase::Closing { .. }
+            | Phase::Ended { .. }
+            | Phase::Granted { .. }
+            | Phase::Over) => {
+                self.phase = other;
+                Vec::new()
+            }
         }
     }
 
     fn app_stage(&self) -> Option<(Attempt, AppStage)> {
         match self.phase {
-            Phase::Launching { attempt } | Phase::Starting { attempt, .. } => {
-                Some((attempt, AppStage::Starting))
-            }
+            Phase::Starting { attempt, .. } => Some((attempt, AppStage::Starting)),
             Phase::Running { attempt, .. } => Some((attempt, AppStage::Running)),
             Phase::Closing { attempt, .. } => Some((attempt, AppStage::Ending)),
             Phase::New
             | Phase::Greeted
             | Phase::Asked
+            | Phase::Launching { .. }
+            | Phase::Leaving { .. }
+            | Phase::Winding { .. }
             | Phase::Ended { .. }
             | Phase::Granted { .. }
             | Phase::Over => None,
@@ -420,21 +602,29 @@ impl Flow {
             // What was on its way when it was told to end.
             return if is_late { Vec::new() } else { self.app_broke_the_rules(now) };
         }
+        if !self.rates.app_may(AppKind::of(&ask), now) {
+            return self.app_broke_the_rules(now);
+        }
         match ask {
             app::Ask::Ready => {
                 self.phase = Phase::Running { attempt, seen: now, shown: None };
-                Vec::new()
+                self.in_front(attempt)
             }
             app::Ask::Present => {
                 self.person_seen(now);
                 Vec::new()
             }
-            app::Ask::Status(words) => vec![Effect::Tell(tile::Tell::Status(words))],
+            app::Ask::Status(words) => {
+                self.news.status = Some(words);
+                self.draw_in_time(now)
+            }
             app::Ask::View(view) => {
                 if let Phase::Running { shown, .. } = &mut self.phase {
                     *shown = Some(view.clone());
                 }
-                vec![Effect::Tell(tile::Tell::View(view))]
+                // What was to be said before it is said no more.
+                (self.news.view, self.news.status) = (Some(view), None);
+                self.draw_in_time(now)
             }
             app::Ask::Outcome(ending) => self.on_outcome(attempt, ending, now),
             app::Ask::End if stage == AppStage::Ending => self.finish(now),
@@ -450,6 +640,37 @@ impl Flow {
             | app::Ask::Pc
             | app::Ask::Connect) => vec![Effect::Answer(ask)],
         }
+    }
+
+    /// The newest, at most every [`Limits::NEWS`].
+    fn draw_in_time(&mut self, now: Duration) -> Vec<Effect> {
+        let is_soon = self.news.drawn.is_some_and(|drawn| now < drawn + Limits::NEWS);
+        if is_soon { Vec::new() } else { self.draw(now) }
+    }
+
+    fn draw(&mut self, now: Duration) -> Vec<Effect> {
+        if !self.news.wait() {
+            return Vec::new();
+        }
+        self.news.drawn = Some(now);
+        let view = self.news.view.take().map(tile::Tell::View);
+        let status = self.news.status.take().map(tile::Tell::Status);
+        view.into_iter().chain(status).map(Effect::Tell).collect()
+    }
+
+    /// Whether something waits for [`Event::Pause`].
+    pub fn holds_news(&self) -> bool {
+        self.news.wait()
+    }
+
+    /// Whether everything of it will be closed in a moment, and somebody else may begin.
+    pub fn is_closing(&self) -> bool {
+        matches!(
+            self.phase,
+            Phase::Leaving { .. }
+                | Phase::Closing { .. }
+                | Phase::Winding { then: Then::End(_) | Then::Over, .. }
+        )
     }
 
     fn person_seen(&mut self, now: Duration) {
@@ -490,13 +711,13 @@ impl Flow {
             // It fell over before anybody saw it: perhaps it does better otherwise.
             Phase::Starting { attempt, .. } => {
                 let attempt = *attempt;
-                let mut effects = vec![Effect::EndedBadly, Effect::Kill];
-                effects.extend(self.again_or_fail(attempt, now));
+                let mut effects = vec![Effect::EndedBadly];
+                effects.extend(self.end_and_again(attempt, now));
                 effects
             }
             Phase::Running { .. } => {
-                let mut effects = vec![Effect::EndedBadly, Effect::Kill];
-                effects.extend(self.fail(now));
+                let mut effects = vec![Effect::EndedBadly];
+                effects.extend(self.wind_up(Then::End(self.failed()), now));
                 effects
             }
             Phase::Closing { .. } => self.finish(now),
@@ -504,6 +725,8 @@ impl Flow {
             | Phase::Greeted
             | Phase::Asked
             | Phase::Launching { .. }
+            | Phase::Leaving { .. }
+            | Phase::Winding { .. }
             | Phase::Ended { .. }
             | Phase::Granted { .. }
             | Phase::Over => Vec::new(),
@@ -511,76 +734,116 @@ impl Flow {
     }
 
     fn app_broke_the_rules(&mut self, now: Duration) -> Vec<Effect> {
-        let mut effects =
-            vec![Effect::Say(app::Tell::Cancel(Cause::Rules)), Effect::EndedBadly, Effect::Kill];
-        effects.extend(self.fail(now));
+        let mut effects = vec![Effect::Say(app::Tell::Cancel(Cause::Rules)), Effect::EndedBadly];
+        effects.extend(self.wind_up(Then::End(self.failed()), now));
         effects
     }
 
     /// Asks the app to end, in its own time.
     fn stop(&mut self, cause: Cause, now: Duration) -> Vec<Effect> {
-        let Some((attempt, stage)) = self.app_stage() else {
-            return match cause {
-                // The screen goes on to something else; a grant is not for that. One that was
-                // taken makes a session change itself.
-                Cause::Session | Cause::Power if !matches!(self.phase, Phase::Granted { .. }) => {
-                    self.over(Vec::new())
-                }
-                Cause::Session | Cause::Power => Vec::new(),
-                Cause::Person | Cause::Idle | Cause::Time | Cause::Tile | Cause::Rules => {
-                    Vec::new()
-                }
-            };
-        };
-        if stage == AppStage::Ending {
-            return Vec::new();
-        }
         let words = Text::cut(match cause {
             Cause::Idle => self.words.away(),
             Cause::Time => self.words.too_long(),
             Cause::Person | Cause::Session | Cause::Power | Cause::Tile | Cause::Rules => "",
         });
         let end = End { outcome: Outcome::Cancelled, words, grant: None, told: false };
-        self.phase = Phase::Closing { attempt, until: now + self.limits.closing, end };
-        vec![Effect::Say(app::Tell::Cancel(cause))]
+        let until = now + self.limits.closing;
+        match &mut self.phase {
+            Phase::Launching { .. } => {
+                self.phase = Phase::Leaving { until: Some(until), end };
+                Vec::new()
+            }
+            Phase::Starting { attempt, .. } | Phase::Running { attempt, .. } => {
+                let attempt = *attempt;
+                self.news = News::default();
+                self.phase = Phase::Closing { attempt, until, end };
+                vec![Effect::Say(app::Tell::Cancel(cause))]
+            }
+            Phase::Winding { then, .. } => {
+                if let Then::Launch(_) = then {
+                    *then = Then::End(end);
+                }
+                Vec::new()
+            }
+            Phase::Leaving { .. } | Phase::Closing { .. } => Vec::new(),
+            // The screen goes on to something else; a grant is not for that. One that was taken
+            // makes a session change itself.
+            Phase::New | Phase::Greeted | Phase::Asked | Phase::Ended { .. }
+                if matches!(cause, Cause::Session | Cause::Power) =>
+            {
+                self.over(Vec::new())
+            }
+            Phase::New
+            | Phase::Greeted
+            | Phase::Asked
+            | Phase::Ended { .. }
+            | Phase::Granted { .. }
+            | Phase::Over => Vec::new(),
+        }
     }
 
     fn on_time(&mut self, now: Duration) -> Vec<Effect> {
+        let mut effects = self.draw_in_time(now);
         if self.deadline().is_none_or(|deadline| now < deadline) {
-            return Vec::new();
+            return effects;
         }
         let too_long = now >= self.begun + self.limits.total;
-        match self.phase {
+        effects.extend(match &mut self.phase {
             Phase::Starting { attempt, .. } if !too_long => {
-                let mut effects = vec![Effect::Kill];
-                effects.extend(self.again_or_fail(attempt, now));
-                effects
+                let attempt = *attempt;
+                self.end_and_again(attempt, now)
             }
             Phase::Launching { .. } | Phase::Starting { .. } => self.stop(Cause::Time, now),
             Phase::Running { .. } => {
                 self.stop(if too_long { Cause::Time } else { Cause::Idle }, now)
             }
             Phase::Closing { .. } => self.finish(now),
-            Phase::Ended { .. } | Phase::Granted { .. } => self.over(Vec::new()),
-            Phase::New | Phase::Greeted | Phase::Asked | Phase::Over => Vec::new(),
-        }
+            // Once: nothing can be done but to say so.
+            Phase::Leaving { until, .. } | Phase::Winding { until, .. } => {
+                *until = None;
+                vec![Effect::Tell(tile::Tell::Status(Text::cut(self.words.closing())))]
+            }
+            Phase::New | Phase::Greeted | Phase::Ended { .. } | Phase::Granted { .. } => {
+                self.over(Vec::new())
+            }
+            Phase::Asked | Phase::Over => Vec::new(),
+        });
+        effects
     }
 
+    /// Another way, or none any more; nothing runs.
     fn again_or_fail(&mut self, attempt: Attempt, now: Duration) -> Vec<Effect> {
         match attempt.next() {
             Some(attempt) => {
                 self.phase = Phase::Launching { attempt };
-                let again = Text::cut(self.words.again());
-                vec![Effect::Tell(tile::Tell::Status(again)), Effect::Launch(attempt)]
+                vec![self.again(), Effect::Launch(attempt)]
             }
             None => self.fail(now),
         }
     }
 
-    fn fail(&mut self, now: Duration) -> Vec<Effect> {
+    /// The same for one that runs and has to go first.
+    fn end_and_again(&mut self, attempt: Attempt, now: Duration) -> Vec<Effect> {
+        let Some(next) = attempt.next() else {
+            return self.wind_up(Then::End(self.failed()), now);
+        };
+        let mut effects = self.wind_up(Then::Launch(next), now);
+        effects.push(self.again());
+        effects
+    }
+
+    fn again(&self) -> Effect {
+        Effect::Tell(tile::Tell::Status(Text::cut(self.words.again())))
+    }
+
+    fn failed(&self) -> End {
         let words = Text::cut(self.words.failed());
-        self.phase = Phase::Ended { grant: None, until: now + self.limits.grant };
-        vec![Effect::Tell(tile::Tell::End { outcome: Outcome::Failed, words, grant: false })]
+        End { outcome: Outcome::Failed, words, grant: None, told: false }
+    }
+
+    fn fail(&mut self, now: Duration) -> Vec<Effect> {
+        let failed = self.failed();
+        self.end(failed, now)
     }
 
     /// The app is gone or has to go now.
@@ -588,14 +851,23 @@ impl Flow {
         if !matches!(self.phase, Phase::Closing { .. }) {
             return Vec::new();
         }
-        let ended = Phase::Ended { grant: None, until: now + self.limits.grant };
-        let Phase::Closing { end, .. } = std::mem::replace(&mut self.phase, ended) else {
+        let Phase::Closing { end, .. } = std::mem::replace(&mut self.phase, Phase::Over) else {
             return Vec::new();
         };
+        let mut effects = self.wind_up(Then::End(end), now);
+        effects.push(Effect::EndedWell);
+        effects
+    }
+
+    /// Everything is closed, and the tile is told.
+    fn end(&mut self, end: End, now: Duration) -> Vec<Effect> {
         let End { outcome, words, grant, .. } = end;
-        let tell = tile::Tell::End { outcome, words, grant: grant.is_some() };
+        let tell = Effect::Tell(tile::Tell::End { outcome, words, grant: grant.is_some() });
+        if self.is_alone {
+            return self.over(vec![tell]);
+        }
         self.phase = Phase::Ended { grant, until: now + self.limits.grant };
-        vec![Effect::Kill, Effect::EndedWell, Effect::Tell(tell)]
+        vec![tell]
     }
 
     fn over(&mut self, mut effects: Vec<Effect>) -> Vec<Effect> {

@@ -115,6 +115,9 @@ mod tests {
             self.note("disable");
             if self.stuck { Err(io::Error::other("stuck")) } else { Ok(()) }
         }
+        fn end_processes(&self) -> io::Result<usize> {
+            Ok(0)
+        }
         fn forget(&self) {
             self.note("forget");
         }

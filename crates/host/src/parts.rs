@@ -103,6 +103,13 @@ pub trait Accounts: Send + Sync {
     /// When the system refuses.
     fn disable(&self) -> io::Result<()>;
 
+    /// Ends every process that runs under it now, wherever it came from, and waits a moment for
+    /// each: how many there were. None is what counts; whoever asks asks again.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    fn end_processes(&self) -> io::Result<usize>;
+
     /// Removes what its use left behind: its profile.
     fn forget(&self);
 
@@ -132,6 +139,8 @@ pub struct Running {
     pub writer: Box<dyn Write + Send>,
     /// The means to end it.
     pub child: Box<dyn Child>,
+    /// The app's own number, for the sign-in screen to hand the foreground on to.
+    pub process: Option<u32>,
 }
 
 /// The means to end an app.

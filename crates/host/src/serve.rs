@@ -1,7 +1,11 @@
 //! The host at work: gives each connection of a tile, and each report, a flow, and does what the
 //! flow says. Threads only read, start and answer; one thread a flow decides.
 //!
-//! One run of the app at a time: there is one account for it.
+//! One run of the app at a time: there is one account for it. It is taken from before a start until
+//! everything of it is closed again, whoever left meanwhile.
+//!
+//! Nothing waits without a limit: what a side has said and nobody has looked at yet holds that side
+//! up, and questions of an app that nobody could answer end it.
 //!
 //! Long: the threads of one flow and what they share.
 
@@ -9,7 +13,7 @@ use std::{
     io::{self, Read, Write},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender},
+        mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender, TrySendError},
     },
     thread,
     time::Duration,
@@ -28,12 +32,13 @@ use crate::{
     desk::{Desk, Person},
     device::DeviceKey,
     events::{self, Details},
-    flow::{Attempt, Effect, Event, Flow, SignIn},
+    flow::{Attempt, Effect, Event, Flow, Limits, SignIn},
     journal::{Journal, Opened},
     keep::{Keep, LookWords},
-    parts::{Child, Launch, Parts, Policy, Running},
+    parts::{Accounts, Child, Launch, Parts, Policy, Running},
     readiness::Known,
     report::Schedule,
+    sight::Sight,
     watch::Watch,
     words::Words,
 };
@@ -51,29 +56,92 @@ pub struct Host {
     pub(crate) random: Mutex<Random>,
     pub(crate) watch: Mutex<Watch>,
     schedule: Mutex<Schedule>,
-    flows: Mutex<Vec<Listening>>,
-    busy: Mutex<Busy>,
+    flows: Mutex<Flows>,
+    used: Mutex<Used>,
     free: Condvar,
+    /// Looks for domain controllers.
+    pub(crate) sight: Arc<Sight>,
+    /// The administrator's command runs: one at a time.
+    pub(crate) connecting: Mutex<()>,
 }
 
-/// A flow that wants to know what becomes of sessions.
+/// The flows that want to know what becomes of sessions.
+#[derive(Default)]
+struct Flows {
+    /// Numbers them.
+    last: u64,
+    listening: Vec<Listening>,
+}
+
 struct Listening {
+    number: u64,
     session: Option<u32>,
     tell: Sender<Message>,
 }
 
+/// Takes a flow off the list, however it ends.
+struct Listed<'a>(&'a Host, u64);
+
+impl Drop for Listed<'_> {
+    fn drop(&mut self) {
+        locked(&self.0.flows).listening.retain(|flow| flow.number != self.1);
+    }
+}
+
+/// Who has the app, and what is left of others.
+struct Used {
+    by: Busy,
+    /// Something of an earlier run could not be closed.
+    left: bool,
+    /// The service stops: nobody begins any more.
+    stops: bool,
+}
+
 enum Busy {
     No,
-    Person,
+    Person {
+        /// Everything of theirs will be closed in a moment.
+        closing: bool,
+    },
     Report(Sender<Message>),
+}
+
+/// Why the app is not there for somebody.
+enum Taken {
+    /// Somebody else has it.
+    Other,
+    /// What ran before is still being closed.
+    Closing,
 }
 
 /// What reaches the thread of a flow.
 enum Message {
     Event(Event),
+    /// By the tile; held up by its permits.
+    Tile(tile::Ask),
     Launched(u32, io::Result<(Box<Open>, Box<app::Tell>)>),
+    /// Held up by the app's permits.
     App(u32, app::Ask),
     AppGone(u32),
+    Closed {
+        clean: bool,
+    },
+}
+
+/// How many messages of one side may wait to be looked at; its reader waits with the next.
+struct Permits(Receiver<()>);
+
+impl Permits {
+    fn new() -> (SyncSender<()>, Self) {
+        let (ask, asked) = mpsc::sync_channel(UNSEEN);
+        (ask, Self(asked))
+    }
+
+    /// One was looked at.
+    fn give(&self) {
+        // There is one for each.
+        let _ = self.0.try_recv();
+    }
 }
 
 /// What is open for a run.
@@ -81,12 +149,23 @@ struct Open {
     opened: Opened,
     child: Box<dyn Child>,
     pipes: Option<Pipes>,
+    process: Option<u32>,
 }
 
 type Pipes = (Box<dyn Read + Send>, Box<dyn Write + Send>);
 
 /// Most messages that wait for an app that does not read: then it has fallen over.
 const UNREAD: usize = 16;
+/// Most messages of a side that nobody has looked at.
+const UNSEEN: usize = 32;
+/// Most questions of an app that wait for an answer. It asks one at a time.
+const UNANSWERED: usize = 16;
+/// Most connections of tiles. A screen has one or two.
+const TILES: usize = 12;
+/// How often processes of the app's account are ended before it is given up.
+const ENDINGS: usize = 10;
+/// How long somebody who begins waits for what is still being closed.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -99,7 +178,7 @@ impl Host {
     /// When its folder cannot be used. That the account cannot be closed is no reason to be away.
     pub fn open(parts: Parts, mut random: Random) -> io::Result<Arc<Self>> {
         let journal = Journal::open(&parts.folder)?;
-        let tidied = journal.tidy(&*parts.accounts);
+        let tidied = tidy(&journal, &*parts.accounts);
         let policy = parts.settings.policy();
         let version = env!("CARGO_PKG_VERSION");
         let unix = parts.clock.unix();
@@ -113,15 +192,13 @@ impl Host {
             watch: Mutex::default(),
             schedule: Mutex::new(schedule),
             flows: Mutex::default(),
-            busy: Mutex::new(Busy::No),
+            used: Mutex::new(Used { by: Busy::No, left: tidied.is_err(), stops: false }),
             free: Condvar::new(),
+            sight: Arc::default(),
+            connecting: Mutex::new(()),
             parts,
         });
-        match tidied {
-            Ok(0) => {}
-            Ok(left) => host.note(events::Event::LeftOpen, &Details::none().with("runs", &left)),
-            Err(error) => host.note(events::Event::NotClosed, &Details::none().cause(&error)),
-        }
+        host.note_tidied(&tidied);
         host.look_for_key();
         Ok(host)
     }
@@ -134,28 +211,51 @@ impl Host {
         session: Option<u32>,
     ) {
         let (tell, told) = mpsc::channel();
+        let Some(_listed) = self.list(session, &tell, TILES) else {
+            return tracing::warn!("too many connections of tiles");
+        };
         let ours = tell.clone();
+        let (permit, permits) = Permits::new();
         // Ends with the connection, which its other side or the end of this flow closes.
         thread::spawn(move || {
             loop {
-                let event = match host::read_from::<tile::Ask>(&mut reader) {
-                    Ok(Some(ask)) => Event::Tile(ask),
-                    Ok(None) => Event::TileGone,
+                let message = match host::read_from::<tile::Ask>(&mut reader) {
+                    Ok(Some(ask)) => Message::Tile(ask),
+                    Ok(None) => Message::Event(Event::TileGone),
                     Err(error) => {
                         tracing::warn!("the tile: {error}");
-                        Event::TileGone
+                        Message::Event(Event::TileGone)
                     }
                 };
-                let is_last = matches!(event, Event::TileGone);
-                if ours.send(Message::Event(event)).is_err() || is_last {
+                let is_last = matches!(message, Message::Event(_));
+                let is_held = !is_last && permit.send(()).is_err();
+                if is_held || ours.send(message).is_err() || is_last {
                     return;
                 }
             }
         });
-        locked(&self.flows).push(Listening { session, tell: tell.clone() });
         // The words come with the hello.
         let flow = Flow::of_tile(self.now(), Words::of(&Text::default()));
-        Driver::new(self, flow, tell, Some(writer), session).run(&told, Vec::new());
+        let mut driver = Driver::new(self, flow, tell, Some(writer), session);
+        driver.of_tile = Some(permits);
+        driver.run(&told, Vec::new());
+    }
+
+    /// Puts a flow on the list; none when so many are there already.
+    fn list(
+        &self,
+        session: Option<u32>,
+        tell: &Sender<Message>,
+        most: usize,
+    ) -> Option<Listed<'_>> {
+        let mut flows = locked(&self.flows);
+        if flows.listening.len() >= most {
+            return None;
+        }
+        flows.last += 1;
+        let number = flows.last;
+        flows.listening.push(Listening { number, session, tell: tell.clone() });
+        Some(Listed(self, number))
     }
 
     /// Makes a report if one is due and nobody uses the app: whether one was made.
@@ -181,15 +281,15 @@ impl Host {
     fn report(self: &Arc<Self>) -> Option<bool> {
         let (tell, told) = mpsc::channel();
         {
-            let mut busy = locked(&self.busy);
-            match *busy {
-                Busy::No => *busy = Busy::Report(tell.clone()),
-                Busy::Person | Busy::Report(_) => return None,
+            let mut used = locked(&self.used);
+            match used.by {
+                Busy::No if !used.stops => used.by = Busy::Report(tell.clone()),
+                Busy::No | Busy::Person { .. } | Busy::Report(_) => return None,
             }
         }
         self.look_for_key();
         self.note_findings();
-        locked(&self.flows).push(Listening { session: None, tell: tell.clone() });
+        let _listed = self.list(None, &tell, usize::MAX);
         let (flow, first) = Flow::of_report(self.now(), Words::of(&self.parts.pc.language()));
         let mut driver = Driver::new(self, flow, tell, None, None);
         driver.is_busy = true;
@@ -198,15 +298,41 @@ impl Host {
 
     /// Something happened to a session (to all of them without one): flows there end.
     pub fn stop(&self, session: Option<u32>, cause: Cause) {
-        locked(&self.flows).retain(|flow| {
-            let is_meant = session.is_none() || flow.session == session;
-            !is_meant || flow.tell.send(Message::Event(Event::Stop(cause))).is_ok()
-        });
+        self.tell_flows(session, || Event::Stop(cause));
     }
 
     /// Lets every flow look at the time: a clock that was moved wakes nobody.
     pub fn look_at_the_time(&self) {
-        locked(&self.flows).retain(|flow| flow.tell.send(Message::Event(Event::Time)).is_ok());
+        self.tell_flows(None, || Event::Time);
+    }
+
+    fn tell_flows(&self, session: Option<u32>, event: impl Fn() -> Event) {
+        for flow in &locked(&self.flows).listening {
+            if session.is_none() || flow.session == session {
+                // One that has just ended needs nothing.
+                let _ = flow.tell.send(Message::Event(event()));
+            }
+        }
+    }
+
+    /// The service stops: nobody begins any more, and what runs is ended. Waits until everything is
+    /// closed, at most this long; the account is closed in any case. Whether all of it was.
+    pub fn shut(&self, within: Duration) -> bool {
+        locked(&self.used).stops = true;
+        self.stop(None, Cause::Power);
+        let used = locked(&self.used);
+        let waited =
+            self.free.wait_timeout_while(used, within, |used| !matches!(used.by, Busy::No));
+        let (used, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let is_closed = matches!(used.by, Busy::No);
+        drop(used);
+        if !is_closed {
+            tracing::error!("what runs could not be closed in time");
+            if let Err(error) = self.parts.accounts.disable() {
+                tracing::error!("the app's account: {error}");
+            }
+        }
+        is_closed
     }
 
     pub(crate) fn known(&self) -> Known {
@@ -241,29 +367,41 @@ impl Host {
         tile::Tell::Tile(look_of(words, brought.as_ref(), self.keep.picture(), &policy))
     }
 
+    /// Whether somebody who begins now has to wait for what is still being closed.
+    fn is_closing(&self) -> bool {
+        matches!(locked(&self.used).by, Busy::Person { closing: true } | Busy::Report(_))
+    }
+
     /// Waits until the app is free for a person; a report makes way.
-    fn take_for_person(&self) -> bool {
-        let mut busy = locked(&self.busy);
-        match &*busy {
-            Busy::No => {}
-            Busy::Person => return false,
-            Busy::Report(tell) => {
-                let _ = tell.send(Message::Event(Event::Stop(Cause::Person)));
-                const PATIENCE: Duration = Duration::from_secs(5);
-                let waited =
-                    self.free.wait_timeout_while(busy, PATIENCE, |busy| !matches!(busy, Busy::No));
-                busy = waited.map_or_else(|poisoned| poisoned.into_inner().0, |(busy, _)| busy);
-                if !matches!(*busy, Busy::No) {
-                    return false;
-                }
-            }
+    fn take_for_person(&self) -> Result<(), Taken> {
+        let mut used = locked(&self.used);
+        if let Busy::Report(tell) = &used.by {
+            let _ = tell.send(Message::Event(Event::Stop(Cause::Person)));
         }
-        *busy = Busy::Person;
-        true
+        let waits =
+            |used: &mut Used| matches!(used.by, Busy::Person { closing: true } | Busy::Report(_));
+        let waited = self.free.wait_timeout_while(used, PATIENCE, waits);
+        (used, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        match used.by {
+            Busy::No if !used.stops => {
+                used.by = Busy::Person { closing: false };
+                Ok(())
+            }
+            Busy::No | Busy::Person { closing: true } | Busy::Report(_) => Err(Taken::Closing),
+            Busy::Person { closing: false } => Err(Taken::Other),
+        }
+    }
+
+    /// Whoever has the app will give it back in a moment.
+    fn closes(&self) {
+        if let Busy::Person { closing } = &mut locked(&self.used).by {
+            *closing = true;
+        }
+        self.free.notify_all();
     }
 
     fn give_back(&self) {
-        *locked(&self.busy) = Busy::No;
+        locked(&self.used).by = Busy::No;
         self.free.notify_all();
     }
 
@@ -273,8 +411,16 @@ impl Host {
             let mut random = locked(&self.random);
             (random.random::<u128>(), new_password(&mut **random))
         };
-        let opened = self.journal.begin(run)?;
         let parts = &self.parts;
+        let left = locked(&self.used).left;
+        // Whatever runs under the account is of an earlier run, or is nobody's.
+        end_processes(&*parts.accounts)?;
+        let tidied = if left { tidy(&self.journal, &*parts.accounts) } else { Ok(0) };
+        self.note_tidied(&tidied);
+        if left && tidied.is_ok() {
+            locked(&self.used).left = false;
+        }
+        let opened = self.journal.begin(run)?;
         let started = parts
             .accounts
             .make_folder(&opened.folder)
@@ -284,8 +430,8 @@ impl Host {
                 parts.launcher.launch(Launch { session, password: &password, folder })
             });
         match started {
-            Ok(Running { reader, writer, child }) => {
-                Ok(Open { opened, child, pipes: Some((reader, writer)) })
+            Ok(Running { reader, writer, child, process }) => {
+                Ok(Open { opened, child, pipes: Some((reader, writer)), process })
             }
             Err(error) => {
                 self.close(&opened);
@@ -294,11 +440,38 @@ impl Host {
         }
     }
 
-    fn close(&self, opened: &Opened) {
-        if let Err(error) = self.journal.close(opened, &*self.parts.accounts) {
-            self.note(events::Event::NotClosed, &Details::none().cause(&error));
+    /// Closes what was opened for a run: whether all of it is closed.
+    fn close(&self, opened: &Opened) -> bool {
+        let accounts = &*self.parts.accounts;
+        // First, so that nobody can begin anything under it; the journal tells what fails.
+        let _ = accounts.disable();
+        // A profile that a process still uses cannot be removed.
+        let closed = end_processes(accounts).and_then(|()| self.journal.close(opened, accounts));
+        if let Err(error) = &closed {
+            self.note(events::Event::NotClosed, &Details::none().cause(error));
+            locked(&self.used).left = true;
+        }
+        closed.is_ok()
+    }
+}
+
+/// Closes what a host before this one left open, or a run that could not be closed: how many runs.
+fn tidy(journal: &Journal, accounts: &dyn Accounts) -> io::Result<usize> {
+    if let Err(error) = accounts.disable() {
+        tracing::error!("the app's account: {error}");
+    }
+    end_processes(accounts).and_then(|()| journal.tidy(accounts))
+}
+
+/// Until none is left: one that is ended may have started another a moment before.
+fn end_processes(accounts: &dyn Accounts) -> io::Result<()> {
+    for _ in 0..ENDINGS {
+        match accounts.end_processes()? {
+            0 => return Ok(()),
+            there => tracing::warn!(there, "ended what still ran under the app's account"),
         }
     }
+    Err(io::Error::other("something runs under the app's account and cannot be ended"))
 }
 
 /// How the tile looks: the product's words, over them what the app brought, over them what the
@@ -355,10 +528,11 @@ struct Driver<'a> {
     person: Option<Person>,
     /// Counts the starts: what an earlier one still says is nobody's.
     start: u32,
-    launching: bool,
     open: Option<Box<Open>>,
-    desk: Option<Sender<app::Ask>>,
+    desk: Option<SyncSender<app::Ask>>,
     app: Option<SyncSender<app::Tell>>,
+    of_tile: Option<Permits>,
+    of_app: Option<Permits>,
     outcome: Option<Outcome>,
     is_busy: bool,
 }
@@ -380,10 +554,11 @@ impl<'a> Driver<'a> {
             language: Text::default(),
             person: None,
             start: 0,
-            launching: false,
             open: None,
             desk: None,
             app: None,
+            of_tile: None,
+            of_app: None,
             outcome: None,
             is_busy: false,
         }
@@ -394,27 +569,25 @@ impl<'a> Driver<'a> {
         self.perform(first);
         while !self.is_done() {
             let left = self.flow.deadline().map(|at| at.saturating_sub(self.host.now()));
+            let pauses = self.flow.holds_news();
+            let left = if pauses {
+                Some(left.map_or(Limits::NEWS, |left| left.min(Limits::NEWS)))
+            } else {
+                left
+            };
             let message = match left {
                 None => told.recv().map_err(|_| RecvTimeoutError::Disconnected),
                 Some(left) => told.recv_timeout(left),
             };
             match message {
                 Ok(message) => self.take(message),
-                Err(RecvTimeoutError::Timeout) => self.event(Event::Time),
-                Err(RecvTimeoutError::Disconnected) => break,
-            }
-        }
-        self.kill();
-        // A start that is still on its way must not outlive its flow.
-        while self.launching {
-            match told.recv() {
-                Ok(Message::Launched(_, launched)) => {
-                    self.launching = false;
-                    self.open = launched.ok().map(|(open, _)| open);
-                    self.kill();
+                Err(RecvTimeoutError::Timeout) => {
+                    if pauses {
+                        self.event(Event::Pause);
+                    }
+                    self.event(Event::Time);
                 }
-                Ok(Message::Event(_) | Message::App(..) | Message::AppGone(_)) => {}
-                Err(_) => break,
+                Err(RecvTimeoutError::Disconnected) => break,
             }
         }
         if self.is_busy {
@@ -430,7 +603,16 @@ impl<'a> Driver<'a> {
     fn take(&mut self, message: Message) {
         match message {
             Message::Event(event) => self.event(event),
+            Message::Tile(ask) => {
+                if let Some(permits) = &self.of_tile {
+                    permits.give();
+                }
+                self.event(Event::Tile(ask));
+            }
             Message::App(start, ask) if start == self.start && self.open.is_some() => {
+                if let Some(permits) = &self.of_app {
+                    permits.give();
+                }
                 self.event(Event::App(ask));
             }
             Message::AppGone(start) if start == self.start && self.open.is_some() => {
@@ -438,25 +620,25 @@ impl<'a> Driver<'a> {
             }
             // Of a start before this one.
             Message::App(..) | Message::AppGone(_) => {}
-            Message::Launched(start, launched) => {
-                self.launching = false;
-                match launched {
-                    Ok((open, hello)) => {
-                        self.listen(start, open);
-                        self.say(*hello);
-                        self.event(Event::Launched);
-                    }
-                    Err(error) => {
-                        self.host.note(events::Event::NoStart, &Details::none().cause(&error));
-                        self.event(Event::NotLaunched);
-                    }
-                }
+            Message::Launched(start, Ok((open, hello))) => {
+                let process = open.process;
+                self.listen(start, open);
+                self.say(*hello);
+                self.event(Event::Launched { process });
             }
+            Message::Launched(_, Err(error)) => {
+                self.host.note(events::Event::NoStart, &Details::none().cause(&error));
+                self.event(Event::NotLaunched);
+            }
+            Message::Closed { clean } => self.event(Event::Closed { clean }),
         }
     }
 
     fn event(&mut self, event: Event) {
         let effects = self.flow.on(event, self.host.now());
+        if self.is_busy && self.flow.is_closing() {
+            self.host.closes();
+        }
         self.perform(effects);
     }
 
@@ -473,11 +655,7 @@ impl<'a> Driver<'a> {
                 Effect::Tell(tell) => self.tell_tile(&tell),
                 Effect::Launch(attempt) => self.launch(attempt),
                 Effect::Say(say) => self.say(say),
-                Effect::Answer(ask) => {
-                    if let Some(desk) = &self.desk {
-                        let _ = desk.send(ask);
-                    }
-                }
+                Effect::Answer(ask) => self.ask_desk(ask),
                 Effect::Kill => self.kill(),
                 Effect::EndedBadly => {
                     let is_off = locked(&self.host.crashes).ended_badly(self.host.now());
@@ -514,10 +692,16 @@ impl<'a> Driver<'a> {
         let words = Words::of(&self.language);
         let is_here = self.session.is_none_or(|known| known == session)
             && matches!(host.greet(session, &self.language, &words), tile::Tell::Tile(_));
+        if is_here && host.is_closing() {
+            self.tell_tile(&tile::Tell::Status(Text::cut(words.closing())));
+        }
         let refused = if !is_here {
             Some(words.off())
-        } else if !self.take_the_app() {
-            Some(words.busy())
+        } else if let Err(taken) = self.take_the_app() {
+            Some(match taken {
+                Taken::Other => words.busy(),
+                Taken::Closing => words.moment(),
+            })
         } else if !locked(&host.crashes).may_start(host.now()) {
             host.note(events::Event::TooOften, &Details::none());
             Some(words.often())
@@ -540,9 +724,19 @@ impl<'a> Driver<'a> {
         self.event(Event::Admitted { form, sign_in });
     }
 
-    fn take_the_app(&mut self) -> bool {
-        self.is_busy = self.host.take_for_person();
-        self.is_busy
+    fn take_the_app(&mut self) -> Result<(), Taken> {
+        let taken = self.host.take_for_person();
+        self.is_busy = taken.is_ok();
+        taken
+    }
+
+    fn ask_desk(&mut self, ask: app::Ask) {
+        let asked = self.desk.as_ref().map(|desk| desk.try_send(ask));
+        match asked {
+            Some(Err(TrySendError::Full(_))) => self.event(Event::AppFloods),
+            // It is about to go.
+            Some(Ok(()) | Err(TrySendError::Disconnected(_))) | None => {}
+        }
     }
 
     fn tell_tile(&mut self, tell: &tile::Tell) {
@@ -551,7 +745,7 @@ impl<'a> Driver<'a> {
             if self.tile.is_some() {
                 self.host.note_ended(self.session, *outcome, self.flow.begun());
             }
-            // Nobody needs it any more; the tile may take its time with a grant.
+            // Everything is closed; the tile may take its time with a grant.
             if std::mem::take(&mut self.is_busy) {
                 self.host.give_back();
             }
@@ -565,17 +759,16 @@ impl<'a> Driver<'a> {
 
     fn launch(&mut self, attempt: Attempt) {
         self.start += 1;
-        self.launching = true;
         let (host, tell, start) = (Arc::clone(self.host), self.tell.clone(), self.start);
         let (session, person) = (self.session, self.person.clone());
         let mode = attempt.mode(self.flow.way());
         let without_gpu = attempt == Attempt::WithoutGpu;
         thread::spawn(move || {
+            let mut launched = Launched { tell, start, what: Err(io::ErrorKind::Other.into()) };
             let hello = Desk::hello(&host, person.as_ref(), mode, without_gpu);
-            let launched = host.launch(session);
-            let launched = launched.map(|open| (Box::new(open), Box::new(app::Tell::Hello(hello))));
-            // The flow waits for this.
-            let _ = tell.send(Message::Launched(start, launched));
+            launched.what = host
+                .launch(session)
+                .map(|open| (Box::new(open), Box::new(app::Tell::Hello(hello))));
         });
     }
 
@@ -585,6 +778,8 @@ impl<'a> Driver<'a> {
     fn listen(&mut self, start: u32, mut open: Box<Open>) {
         let Some((mut reader, mut writer)) = open.pipes.take() else { return };
         let tell = self.tell.clone();
+        let (permit, permits) = Permits::new();
+        self.of_app = Some(permits);
         thread::spawn(move || {
             loop {
                 let message = match host::read_from::<app::Ask>(&mut *reader) {
@@ -596,7 +791,8 @@ impl<'a> Driver<'a> {
                     }
                 };
                 let is_last = matches!(message, Message::AppGone(_));
-                if tell.send(message).is_err() || is_last {
+                let is_held = !is_last && permit.send(()).is_err();
+                if is_held || tell.send(message).is_err() || is_last {
                     return;
                 }
             }
@@ -609,7 +805,7 @@ impl<'a> Driver<'a> {
                 }
             }
         });
-        let (ask, asked) = mpsc::channel();
+        let (ask, asked) = mpsc::sync_channel(UNANSWERED);
         let mut desk = Desk::new(Arc::clone(self.host), self.person.clone());
         let (answers, tell) = (say.clone(), self.tell.clone());
         thread::spawn(move || {
@@ -633,11 +829,46 @@ impl<'a> Driver<'a> {
         }
     }
 
+    /// On a thread of its own, so that the person hears of it when it takes long.
     fn kill(&mut self) {
-        (self.desk, self.app) = (None, None);
-        if let Some(mut open) = self.open.take() {
+        (self.desk, self.app, self.of_app) = (None, None, None);
+        let Some(mut open) = self.open.take() else {
+            // The flow waits for it.
+            let _ = self.tell.send(Message::Closed { clean: true });
+            return;
+        };
+        let (host, tell) = (Arc::clone(self.host), self.tell.clone());
+        thread::spawn(move || {
+            // Said however that ends: the flow waits for it.
+            let mut closed = Closed { tell, clean: false };
             open.child.kill();
-            self.host.close(&open.opened);
-        }
+            closed.clean = host.close(&open.opened);
+        });
+    }
+}
+
+/// Tells a flow what came of a start, however that ends: the flow waits for it.
+struct Launched {
+    tell: Sender<Message>,
+    start: u32,
+    what: io::Result<(Box<Open>, Box<app::Tell>)>,
+}
+
+impl Drop for Launched {
+    fn drop(&mut self) {
+        let what = std::mem::replace(&mut self.what, Err(io::ErrorKind::Other.into()));
+        let _ = self.tell.send(Message::Launched(self.start, what));
+    }
+}
+
+/// Tells a flow that what it opened is closed.
+struct Closed {
+    tell: Sender<Message>,
+    clean: bool,
+}
+
+impl Drop for Closed {
+    fn drop(&mut self) {
+        let _ = self.tell.send(Message::Closed { clean: self.clean });
     }
 }

@@ -85,7 +85,7 @@ impl Watch {
         // What breaks comes first; what only hinders is worth knowing beside it.
         let all = || in_the_way(Found::Breaks).chain(in_the_way(Found::Less));
         let because: Vec<String> = all().map(because).collect();
-        let cures: Vec<&str> = all().map(|fact| fact.check.cure()).collect();
+        let cures: Vec<&str> = all().map(|fact| fact.check.remedy().cure).collect();
         let details = Details::none().with("because", &because.join("; "));
         Some((event, details.with("cure", &cures.join(" "))))
     }
@@ -93,7 +93,7 @@ impl Watch {
 
 /// The words of the service's list, and what was seen here.
 fn because(fact: &Fact) -> String {
-    let words = fact.check.words();
+    let words = fact.check.remedy().because;
     match fact.seen.as_str() {
         "" => words.to_owned(),
         seen => format!("{words} ({seen})"),
@@ -180,6 +180,15 @@ impl Host {
             self.note(Event::KeyMade, &made(Why::Shared, self.key.kind()));
         }
         Ok(())
+    }
+
+    /// What came of closing what was left open.
+    pub(crate) fn note_tidied(&self, tidied: &std::io::Result<usize>) {
+        match tidied {
+            Ok(0) => {}
+            Ok(left) => self.note(Event::LeftOpen, &Details::none().with("runs", left)),
+            Err(error) => self.note(Event::NotClosed, &Details::none().cause(error)),
+        }
     }
 
     /// A chip may take seconds: the host's own randomness is not held meanwhile.

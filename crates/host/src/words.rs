@@ -14,7 +14,7 @@ const FILES: [(&str, &str); 3] = [
 ];
 
 /// The keys. Each is said by one method.
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 18] = [
     "tile-label",
     "tile-open",
     "tile-first-day",
@@ -28,7 +28,9 @@ const KEYS: [&str; 16] = [
     "flow-failed",
     "flow-away",
     "flow-too-long",
+    "flow-closing",
     "refused-busy",
+    "refused-moment",
     "refused-often",
     "refused-off",
 ];
@@ -64,7 +66,9 @@ said! {
     failed = "flow-failed",
     away = "flow-away",
     too_long = "flow-too-long",
+    closing = "flow-closing",
     busy = "refused-busy",
+    moment = "refused-moment",
     often = "refused-often",
     off = "refused-off",
 }

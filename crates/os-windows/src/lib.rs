@@ -8,6 +8,7 @@ pub mod access;
 #[cfg(windows)]
 pub mod account;
 pub mod chip;
+pub mod command;
 #[cfg(windows)]
 pub mod desktop;
 #[cfg(windows)]
@@ -22,6 +23,8 @@ pub mod policy;
 pub mod process;
 #[cfg(windows)]
 pub mod service;
+#[cfg(windows)]
+pub mod stdio;
 #[cfg(windows)]
 pub mod token;
 

@@ -17,6 +17,8 @@ mod words;
 
 use std::fmt;
 
+use crate::command::CommandLine;
+
 /// Where Group Policy and Intune write. Comes before [`PREFERENCES`].
 pub const POLICIES: &str = r"SOFTWARE\Policies\Regain\Regain";
 /// Where the installer and scripts write.
@@ -93,6 +95,11 @@ pub enum Kind {
     },
     /// One line.
     Text {
+        /// The most characters.
+        most: usize,
+    },
+    /// A program with its arguments, in one line ([`CommandLine`]).
+    Command {
         /// The most characters.
         most: usize,
     },
@@ -262,7 +269,7 @@ impl Key {
             ),
             Self::VpnCommand => line(
                 ("vpn.command", "VpnCommand"),
-                Kind::Text { most: 1000 },
+                Kind::Command { most: 1000 },
                 &[Host],
                 Wrong::Default,
                 r#""C:\Program Files\Example VPN\connect.exe" --machine"#,
@@ -363,7 +370,7 @@ impl Place {
                 format!("{file} = {example}, a number from {least} to {most}")
             }
             (Self::File(_), Kind::List { .. }) => format!("{file} = [{example:?}]"),
-            (Self::File(_), Kind::Text { .. } | Kind::Secret { .. }) => {
+            (Self::File(_), Kind::Text { .. } | Kind::Command { .. } | Kind::Secret { .. }) => {
                 format!("{file} = {example:?}")
             }
             (Self::File(_), Kind::Choice(among)) => {
@@ -376,7 +383,7 @@ impl Place {
             (Self::Registry(_), Kind::List { .. }) => {
                 format!("{registry} (REG_MULTI_SZ) {example}")
             }
-            (Self::Registry(_), Kind::Text { .. } | Kind::Secret { .. }) => {
+            (Self::Registry(_), Kind::Text { .. } | Kind::Command { .. } | Kind::Secret { .. }) => {
                 format!("{registry} (REG_SZ) {example}")
             }
             (Self::Registry(_), Kind::Choice(among)) => {
@@ -534,6 +541,10 @@ fn read(kind: Kind, raw: Raw) -> Result<Value, String> {
         (Kind::Text { most } | Kind::Secret { most }, Raw::Text(text)) => {
             line(text, most).map(Value::Text)
         }
+        (Kind::Command { most }, Raw::Text(text)) => {
+            let text = line(text, most)?;
+            CommandLine::parse(&text).map(|_| Value::Text(text))
+        }
         // None would take away what a list holds people to.
         (Kind::List { .. }, Raw::List(list)) if list.is_empty() => Err("is empty".to_owned()),
         (Kind::List { lines, most }, Raw::List(list)) => {
@@ -612,9 +623,10 @@ mod tests {
             let raw = match definition.kind {
                 Kind::Flag { .. } | Kind::Number { .. } => number(),
                 Kind::List { .. } => Raw::List(vec![definition.example.to_owned()]),
-                Kind::Text { .. } | Kind::Secret { .. } | Kind::Choice(_) => {
-                    Raw::Text(definition.example.to_owned())
-                }
+                Kind::Text { .. }
+                | Kind::Command { .. }
+                | Kind::Secret { .. }
+                | Kind::Choice(_) => Raw::Text(definition.example.to_owned()),
             };
             read(definition.kind, raw).unwrap();
         }
@@ -646,6 +658,16 @@ mod tests {
     }
 
     #[test]
+    fn a_command_that_windows_could_read_in_two_ways_is_refused_in_words() {
+        let command = r"C:\Program Files\Example VPN\connect.exe --machine";
+        let read = values(Part::Host, vec![(Key::VpnCommand, Raw::Text(command.to_owned()))]);
+        assert_eq!(read.text(Key::VpnCommand), None);
+        let [mistake] = read.mistakes() else { panic!("{:?}", read.mistakes()) };
+        let words = mistake.to_string();
+        assert!(words.contains(r"VpnCommand: C:\Program is not the full path"), "{words}");
+    }
+
+    #[test]
     fn a_wrong_kill_switch_is_one() {
         for wrong in [Raw::Text("0".to_owned()), Raw::Number(2), Raw::Other("bytes")] {
             assert!(!values(Part::Tile, vec![(Key::Tile, wrong)]).flag(Key::Tile));
@@ -659,11 +681,11 @@ mod tests {
         let mut read = values(Part::Host, vec![(Key::VpnTimeout, Raw::Number(7))]);
         let ours = vec![
             (Key::VpnTimeout, Raw::Number(8)),
-            (Key::VpnCommand, Raw::Text("vpn.exe".to_owned())),
+            (Key::VpnCommand, Raw::Text(r"C:\vpn.exe".to_owned())),
         ];
         read.take(Part::Host, &PREFERENCE, ours);
         assert_eq!(read.number(Key::VpnTimeout), 7);
-        assert_eq!(read.text(Key::VpnCommand), Some("vpn.exe"));
+        assert_eq!(read.text(Key::VpnCommand), Some(r"C:\vpn.exe"));
         assert_eq!(read.place(Key::VpnCommand), Some(&PREFERENCE));
 
         let mut read = values(Part::App, vec![(Key::Service, Raw::Number(7))]);

@@ -1,5 +1,5 @@
 //! Processes: starting one with a token, in a job that ends with us, with two pipes and nothing
-//! else inherited; and whose program a process runs.
+//! else inherited; whose program a process runs; and all that run as one account.
 #![expect(unsafe_code, reason = "processes and jobs are handles of Windows")]
 
 use std::{
@@ -20,17 +20,19 @@ use windows::{
         },
         System::{
             JobObjects::{
-                AssignProcessToJobObject, CreateJobObjectW, JOB_OBJECT_LIMIT_ACTIVE_PROCESS,
-                JOB_OBJECT_LIMIT_DIE_ON_UNHANDLED_EXCEPTION, JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE,
-                JOBOBJECT_EXTENDED_LIMIT_INFORMATION, JobObjectExtendedLimitInformation,
-                SetInformationJobObject, TerminateJobObject,
+                AssignProcessToJobObject, CreateJobObjectW, JOB_OBJECT_LIMIT,
+                JOB_OBJECT_LIMIT_ACTIVE_PROCESS, JOB_OBJECT_LIMIT_DIE_ON_UNHANDLED_EXCEPTION,
+                JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE, JOBOBJECT_EXTENDED_LIMIT_INFORMATION,
+                JobObjectExtendedLimitInformation, SetInformationJobObject, TerminateJobObject,
             },
+            ProcessStatus::EnumProcesses,
             Threading::{
                 CREATE_NO_WINDOW, CREATE_SUSPENDED, CREATE_UNICODE_ENVIRONMENT,
                 CreateProcessAsUserW, DeleteProcThreadAttributeList, EXTENDED_STARTUPINFO_PRESENT,
                 GetExitCodeProcess, InitializeProcThreadAttributeList,
                 LPPROC_THREAD_ATTRIBUTE_LIST, OpenProcess, PROC_THREAD_ATTRIBUTE_HANDLE_LIST,
-                PROCESS_INFORMATION, PROCESS_NAME_WIN32, PROCESS_QUERY_LIMITED_INFORMATION,
+                PROCESS_ACCESS_RIGHTS, PROCESS_INFORMATION, PROCESS_NAME_WIN32,
+                PROCESS_QUERY_LIMITED_INFORMATION, PROCESS_SYNCHRONIZE, PROCESS_TERMINATE,
                 QueryFullProcessImageNameW, ResumeThread, STARTF_USESTDHANDLES, STARTUPINFOEXW,
                 TerminateProcess, UpdateProcThreadAttribute, WaitForSingleObject,
             },
@@ -39,7 +41,7 @@ use windows::{
     core::{PCWSTR, PWSTR},
 };
 
-use crate::{failed, token::Token};
+use crate::{access::Sid, command::CommandLine, failed, token::Token};
 
 /// A job: its processes end when it is dropped, and there are never more of them than was said.
 #[derive(Debug)]
@@ -56,24 +58,37 @@ impl Job {
             unsafe { CreateJobObjectW(None, PCWSTR::null()) }.map_err(failed("making a job"))?;
         // SAFETY: just made, and owned by nobody else.
         let job = Self(unsafe { OwnedHandle::from_raw_handle(handle.0) });
-        let mut limits = JOBOBJECT_EXTENDED_LIMIT_INFORMATION::default();
         // No limits of the user interface: the browser runtime makes jobs of its own.
-        limits.BasicLimitInformation.LimitFlags = JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE
+        let flags = JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE
             | JOB_OBJECT_LIMIT_ACTIVE_PROCESS
             | JOB_OBJECT_LIMIT_DIE_ON_UNHANDLED_EXCEPTION;
+        job.limit(flags, processes)?;
+        Ok(job)
+    }
+
+    /// Lets its processes go on when it is dropped.
+    ///
+    /// # Errors
+    /// When Windows refuses.
+    pub fn release(&self) -> io::Result<()> {
+        self.limit(JOB_OBJECT_LIMIT_DIE_ON_UNHANDLED_EXCEPTION, 0)
+    }
+
+    fn limit(&self, flags: JOB_OBJECT_LIMIT, processes: u32) -> io::Result<()> {
+        let mut limits = JOBOBJECT_EXTENDED_LIMIT_INFORMATION::default();
+        limits.BasicLimitInformation.LimitFlags = flags;
         limits.BasicLimitInformation.ActiveProcessLimit = processes;
         let length = u32::try_from(size_of_val(&limits)).unwrap_or_default();
         // SAFETY: Windows reads a structure of the length said.
         unsafe {
             SetInformationJobObject(
-                job.handle(),
+                self.handle(),
                 JobObjectExtendedLimitInformation,
                 (&raw const limits).cast(),
                 length,
             )
         }
-        .map_err(failed("limiting a job"))?;
-        Ok(job)
+        .map_err(failed("limiting a job"))
     }
 
     /// Ends all of its processes now.
@@ -96,6 +111,8 @@ pub struct Start<'a> {
     pub program: &'a Path,
     /// What it is called with; none of it has quotes in it.
     pub arguments: &'a [&'a str],
+    /// What stands after that on its command line, as it is.
+    pub rest: &'a str,
     /// Window station and desktop; none for a new one that nobody sees.
     pub desktop: Option<&'a str>,
     /// All that is in its environment.
@@ -242,6 +259,93 @@ impl Started {
     }
 }
 
+/// Most processes that a command may have at a time.
+const OF_A_COMMAND: u32 = 64;
+
+/// Runs a command as this process's own account, where nobody sees it, in a job: how it ended;
+/// none when it and all that it started had to be ended at its deadline. What it started goes on
+/// when it has ended by itself: a network that it opened may live there.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn run_command(command: &CommandLine, within: Duration) -> io::Result<Option<u32>> {
+    let token = Token::own()?;
+    let job = Job::new(OF_A_COMMAND)?;
+    let own: Vec<(String, OsString)> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
+        // The drives' own folders, which Windows keeps there.
+        .filter(|(name, _)| !name.starts_with('='))
+        .collect();
+    let environment: Vec<(&str, OsString)> =
+        own.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+    let program = command.program();
+    let start = Start {
+        token: &token,
+        program,
+        arguments: &[],
+        rest: command.rest(),
+        desktop: None,
+        environment: &environment,
+        folder: program.parent().unwrap_or(program),
+    };
+    let started = start_bare(&start, &job)?;
+    match started.wait(within)? {
+        Some(code) => {
+            job.release()?;
+            Ok(Some(code))
+        }
+        None => {
+            job.end();
+            Ok(None)
+        }
+    }
+}
+
+/// Every process that runs as this account now, whoever started it and in whatever session. One
+/// that Windows lets nobody look at is none of it.
+///
+/// # Errors
+/// When Windows does not tell which there are.
+pub fn all_of(who: &Sid) -> io::Result<Vec<Started>> {
+    let mut numbers = vec![0_u32; 1024];
+    let length = loop {
+        let room = u32::try_from(size_of_val(numbers.as_slice())).map_err(io::Error::other)?;
+        let mut length = 0;
+        // SAFETY: there is as much room as said; Windows writes so many bytes at most.
+        unsafe { EnumProcesses(numbers.as_mut_ptr(), room, &raw mut length) }
+            .map_err(failed("listing processes"))?;
+        if length < room {
+            break usize::try_from(length).unwrap_or_default() / size_of::<u32>();
+        }
+        // As many as there is room for: there may be more.
+        numbers.resize(numbers.len() * 2, 0);
+    };
+    numbers.truncate(length);
+    Ok(numbers.into_iter().filter_map(|id| of(id, who)).collect())
+}
+
+/// The process of this number, when it runs as this account.
+fn of(id: u32, who: &Sid) -> Option<Started> {
+    const LOOK: PROCESS_ACCESS_RIGHTS = PROCESS_QUERY_LIMITED_INFORMATION;
+    let seen = open(id, LOOK)?;
+    if Token::of_process(HANDLE(seen.as_raw_handle())).ok()?.user().ok()? != *who {
+        return None;
+    }
+    // The same one: a number is not given anew while somebody holds its process.
+    let process = open(id, LOOK | PROCESS_SYNCHRONIZE | PROCESS_TERMINATE);
+    let found = Started { process: process.unwrap_or(seen), id };
+    // One that has ended and is still held by somebody is ended.
+    let has_ended = matches!(found.wait(Duration::ZERO), Ok(Some(_)));
+    (!has_ended).then_some(found)
+}
+
+fn open(id: u32, access: PROCESS_ACCESS_RIGHTS) -> Option<OwnedHandle> {
+    // SAFETY: no pointers; the handle is ours.
+    let handle = unsafe { OpenProcess(access, false, id) }.ok()?;
+    // SAFETY: just opened, and owned by nobody else.
+    Some(unsafe { OwnedHandle::from_raw_handle(handle.0) })
+}
+
 /// The program that a process runs.
 ///
 /// # Errors
@@ -323,6 +427,10 @@ fn command_line(start: &Start<'_>) -> Vec<u16> {
         line.extend(" \"".encode_utf16());
         line.extend(argument.encode_utf16().filter(|unit| *unit != u16::from(b'"')));
         line.push(u16::from(b'"'));
+    }
+    if !start.rest.is_empty() {
+        line.push(u16::from(b' '));
+        line.extend(start.rest.encode_utf16());
     }
     line.push(0);
     line

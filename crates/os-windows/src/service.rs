@@ -4,7 +4,7 @@ use std::{
     ffi::OsString,
     io,
     path::PathBuf,
-    sync::{Mutex, OnceLock, PoisonError, mpsc},
+    sync::{Arc, Mutex, OnceLock, PoisonError, mpsc},
     time::Duration,
 };
 
@@ -222,9 +222,17 @@ fn serve(_arguments: Vec<OsString>) {
     };
     let body = body.lock().unwrap_or_else(PoisonError::into_inner).take();
     let (tell, told) = mpsc::channel();
+    let own: Arc<OnceLock<ServiceStatusHandle>> = Arc::default();
+    let ending = Arc::clone(&own);
     let handler = move |control| {
         let told = match control {
-            ServiceControl::Stop | ServiceControl::Shutdown => Told::Stop,
+            ServiceControl::Stop | ServiceControl::Preshutdown => {
+                // So that Windows waits: it gives up on one that seems to do nothing.
+                if let Some(handle) = ending.get() {
+                    say(*handle, ServiceState::StopPending, 0);
+                }
+                Told::Stop
+            }
             ServiceControl::SessionChange(change) => Told::Session(change.notification.session_id),
             ServiceControl::PowerEvent(PowerEventParam::Suspend) => Told::Sleep,
             ServiceControl::Interrogate | ServiceControl::PowerEvent(_) => {
@@ -239,6 +247,8 @@ fn serve(_arguments: Vec<OsString>) {
     let (Some(body), Ok(handle)) = (body, service_control_handler::register(name, handler)) else {
         return;
     };
+    // Just made, and set once.
+    let _ = own.set(handle);
     say(handle, ServiceState::Running, 0);
     let succeeded = body(told);
     say(handle, ServiceState::Stopped, u32::from(!succeeded));
@@ -248,7 +258,8 @@ fn say(handle: ServiceStatusHandle, state: ServiceState, code: u32) {
     let accepted = match state {
         ServiceState::Running => {
             ServiceControlAccept::STOP
-                | ServiceControlAccept::SHUTDOWN
+                // Before the shutdown itself, which leaves services five seconds for everything.
+                | ServiceControlAccept::PRESHUTDOWN
                 | ServiceControlAccept::SESSION_CHANGE
                 | ServiceControlAccept::POWER_EVENT
         }

@@ -13,7 +13,7 @@ use windows::{
             CreateRestrictedToken, DISABLE_MAX_PRIVILEGE, DuplicateTokenEx, GetTokenInformation,
             LOGON32_LOGON_BATCH, LOGON32_PROVIDER_DEFAULT, LogonUserW, SecurityImpersonation,
             SetTokenInformation, TOKEN_ALL_ACCESS, TOKEN_GROUPS, TOKEN_INFORMATION_CLASS,
-            TOKEN_USER, TokenGroups, TokenPrimary, TokenSessionId, TokenUser,
+            TOKEN_QUERY, TOKEN_USER, TokenGroups, TokenPrimary, TokenSessionId, TokenUser,
         },
         System::Threading::{GetCurrentProcess, OpenProcessToken},
         UI::Shell::{LoadUserProfileW, PROFILEINFOW, UnloadUserProfile},
@@ -48,6 +48,16 @@ impl Token {
         // SAFETY: Windows writes one handle, which is ours.
         unsafe { OpenProcessToken(process, TOKEN_ALL_ACCESS, &raw mut token) }
             .map_err(failed("opening our token"))?;
+        Ok(Self::from(token))
+    }
+
+    /// A process's, to be looked at alone.
+    pub(crate) fn of_process(process: HANDLE) -> io::Result<Self> {
+        let mut token = HANDLE::default();
+        // SAFETY: the handle is open, as its caller holds it; Windows writes one handle, which is
+        // ours.
+        unsafe { OpenProcessToken(process, TOKEN_QUERY, &raw mut token) }
+            .map_err(failed("opening a process's token"))?;
         Ok(Self::from(token))
     }
 

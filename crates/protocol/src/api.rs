@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
+    device::{self, DeviceProof},
     directory::NotDone,
     id::TenantId,
     sealed::{Binding, RecipientList, SealedPassword},
@@ -72,6 +73,14 @@ pub struct Begin {
     pub language: String,
     /// The tenant the app was rolled out for; a mismatch is refused.
     pub tenant: Option<TenantId>,
+    /// That it is begun at a device of ours, over the nonce of the bot check
+    /// ([`device::nonce`]). One that proves nothing stops nothing, and neither does none.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "device::offered"
+    )]
+    pub device: Option<DeviceProof>,
 }
 
 /// What a client can draw, by name. A name that the service does not know is skipped: the client
@@ -365,7 +374,8 @@ pub enum Act {
     Change,
 }
 
-/// What the directory says is wrong, told only after the last gate.
+/// What the directory says is wrong, told only after the last gate; or, on a trusted device, why
+/// the account that signs in there cannot recover by itself, told at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Finding {
@@ -393,6 +403,8 @@ pub enum Finding {
     TwoForests,
     /// The directory could not be asked.
     Unreachable,
+    /// There is no way on file to prove who it is. Drawn by the view's plain words.
+    NotSetUp,
 }
 
 /// Why a recovery ended.

@@ -107,6 +107,20 @@ impl DeviceProof {
     }
 }
 
+/// Reads a proof that a client offers. One that cannot be read is one that proves nothing: a
+/// newer app or a broken one must be able to begin all the same.
+///
+/// # Errors
+/// Only when it is no JSON.
+pub fn offered<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<DeviceProof>, D::Error> {
+    let offered = Option::<serde_json::Value>::deserialize(deserializer)?;
+    let nothing = || SignedStatement { statement: Bytes(Vec::new()), signature: Bytes(Vec::new()) };
+    let unreadable = || DeviceProof { assertion: nothing(), signature: Bytes(Vec::new()) };
+    Ok(offered.map(|proof| serde_json::from_value(proof).unwrap_or_else(|_| unreadable())))
+}
+
 fn begin_text(nonce: &[u8; 32], user_id: &UserIdText) -> Vec<u8> {
     let user_id = Sha256::digest(user_id.as_str().as_bytes());
     [BEGIN, nonce, user_id.as_slice()].concat()
@@ -257,6 +271,31 @@ mod tests {
         assert!(stolen.assertion(&[1; 32], &alice).is_none());
         let written = serde_json::to_string(&good).unwrap();
         assert_eq!(serde_json::from_str::<DeviceProof>(&written).unwrap(), good);
+    }
+
+    #[test]
+    fn a_proof_that_cannot_be_read_proves_nothing_and_stops_nothing() {
+        #[derive(Deserialize)]
+        struct Begin {
+            #[serde(default, deserialize_with = "offered")]
+            device: Option<DeviceProof>,
+        }
+        let (alice, run_key) = (user("alice"), SigningKey::from_bytes(&[4; 32]));
+        let read = |text: &str| serde_json::from_str::<Begin>(text).map(|begin| begin.device);
+        assert_eq!(read("{}").unwrap(), None);
+        assert_eq!(read(r#"{"device": null}"#).unwrap(), None);
+        for broken in [
+            "7",
+            "{}",
+            r#"{"later": 1}"#,
+            r#"{"assertion": {"statement": "", "signature": "AA"}, "signature": "*"}"#,
+        ] {
+            let offered = read(&format!(r#"{{"device": {broken}}}"#)).unwrap().unwrap();
+            assert!(offered.assertion(&[1; 32], &alice).is_none(), "{broken}");
+        }
+        let good = proof([1; 32], &alice, &run_key);
+        let written = serde_json::to_string(&good).unwrap();
+        assert_eq!(read(&format!(r#"{{"device": {written}}}"#)).unwrap(), Some(good));
     }
 
     #[test]

@@ -15,9 +15,9 @@
 
 pub mod app;
 mod limited;
+pub mod remedy;
 pub mod statement;
 pub mod tile;
-mod words;
 
 use std::io::{self, Read, Write};
 

@@ -72,7 +72,7 @@ impl<'de> Deserialize<'de> for NameList {
 }
 
 /// Zero-width and bidirectional control characters, which make one name look like another.
-fn is_invisible(c: char) -> bool {
+pub fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{E0000}'..='\u{E007F}')
 }
 

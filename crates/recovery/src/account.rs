@@ -65,6 +65,8 @@ pub enum Finding {
     TwoForests,
     /// The directory could not be asked.
     Unreachable,
+    /// There is no way on file to prove who it is.
+    NotSetUp,
 }
 
 impl AccountState {
@@ -125,7 +127,8 @@ impl Finding {
             | Self::TooNew
             | Self::Protected
             | Self::TwoForests
-            | Self::Unreachable => &[],
+            | Self::Unreachable
+            | Self::NotSetUp => &[],
         }
     }
 }

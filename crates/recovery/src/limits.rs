@@ -68,6 +68,45 @@ impl Limits {
         most: 1000,
         shut: Span::hours(1),
     };
+    /// Recoveries begun at one device, whatever the names.
+    pub const BEGIN_BY_DEVICE: Limit =
+        Limit { name: "begin-device", window: Span::hours(1), most: 20, shut: Span::hours(1) };
+    /// Recoveries begun for one name at devices, whichever they are.
+    pub const BEGIN_AT_DEVICES: Limit =
+        Limit { name: "begin-devices", window: Span::hours(1), most: 40, shut: Span::hours(1) };
+    /// Codes sent from one device, whatever the names.
+    pub const SEND_BY_DEVICE: Limit =
+        Limit { name: "send-device", window: Span::minutes(10), most: 20, shut: Span::minutes(10) };
+    /// Codes sent for one name from devices, whichever they are.
+    pub const SEND_AT_DEVICES: Limit = Limit {
+        name: "send-devices",
+        window: Span::minutes(10),
+        most: 40,
+        shut: Span::minutes(10),
+    };
+    /// Wrong codes from one device, whatever the names (catalogue THR-01): so few that no device
+    /// alone uses up what a name has at others.
+    pub const WRONG_CODE_BY_DEVICE: Limit = Limit {
+        name: "wrong-code-device",
+        window: Span::hours(24),
+        most: 10,
+        shut: Span::hours(24),
+    };
+    /// Wrong codes for one name from devices, whichever they are: what many devices of one
+    /// attacker are stopped by.
+    pub const WRONG_CODE_AT_DEVICES: Limit = Limit {
+        name: "wrong-code-devices",
+        window: Span::hours(24),
+        most: 25,
+        shut: Span::hours(24),
+    };
+    /// Reports of PCs from one source address: a whole house installs on one day.
+    pub const REPORT_BY_SOURCE: Limit = Limit {
+        name: "report-source",
+        window: Span::hours(1),
+        most: 3000,
+        shut: Span::minutes(10),
+    };
     /// Passwords handed over for one account, refused ones included: each is a try at the
     /// directory.
     pub const PASSWORD: Limit =

@@ -65,6 +65,11 @@ pub enum Ended {
 pub enum Stage {
     /// Choose how to prove who you are.
     ChooseMethod,
+    /// The account cannot recover by itself, said before any gate.
+    CannotRecover {
+        /// Why.
+        finding: Finding,
+    },
     /// Enter the code.
     EnterCode {
         /// Sent with.
@@ -304,6 +309,15 @@ impl Session {
         self.to(Trigger::Call(Call::ChangeUserId), Stage::ChooseMethod)
     }
 
+    /// The account cannot recover by itself, and the device it is tried at may know (design
+    /// decision 3). Nothing can be done from there: no gate was passed.
+    ///
+    /// # Errors
+    /// [`Refusal::WrongStage`] once a method is chosen.
+    pub fn cannot_recover(&mut self, finding: Finding) -> Result<(), Refusal> {
+        self.to(Trigger::Event(Event::CannotRecover), Stage::CannotRecover { finding })
+    }
+
     /// A code is sent with `method`, for the first time or again.
     ///
     /// # Errors
@@ -531,6 +545,7 @@ impl Session {
             Stage::Done { act: Act::Unlock } => [Act::Reset].into_iter().filter(drawn).collect(),
             Stage::Done { act: Act::Reset | Act::Change }
             | Stage::ChooseMethod
+            | Stage::CannotRecover { .. }
             | Stage::EnterCode { .. }
             | Stage::Checking { .. }
             | Stage::NewPassword { .. }
@@ -550,6 +565,7 @@ impl Session {
             }
             Stage::Checking { .. } | Stage::Working { .. } | Stage::Ended { .. } => None,
             Stage::ChooseMethod
+            | Stage::CannotRecover { .. }
             | Stage::Choice
             | Stage::NewPassword { .. }
             | Stage::ChangePassword { .. }
@@ -566,6 +582,7 @@ impl Session {
                 Waiting::World
             }
             Stage::ChooseMethod
+            | Stage::CannotRecover { .. }
             | Stage::Choice
             | Stage::NewPassword { .. }
             | Stage::ChangePassword { .. }
@@ -580,6 +597,7 @@ impl Session {
     pub fn name(&self) -> StageName {
         match &self.stage {
             Stage::ChooseMethod => StageName::ChooseMethod,
+            Stage::CannotRecover { .. } => StageName::CannotRecover,
             Stage::EnterCode { .. } => StageName::EnterCode,
             Stage::Checking { .. } => StageName::Checking,
             Stage::Choice => StageName::Choice,

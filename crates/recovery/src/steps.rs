@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 pub enum StageName {
     /// Choose how to prove who you are.
     ChooseMethod,
+    /// The account cannot recover by itself, said at once on a device that may know.
+    CannotRecover,
     /// Enter the code.
     EnterCode,
     /// The directory is asked.
@@ -33,8 +35,9 @@ pub enum StageName {
 
 impl StageName {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::ChooseMethod,
+        Self::CannotRecover,
         Self::EnterCode,
         Self::Checking,
         Self::Choice,
@@ -85,6 +88,8 @@ impl Call {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Event {
+    /// The account cannot recover by itself, and this device may know.
+    CannotRecover,
     /// The directory told its truth, or could not be asked.
     Checked,
     /// The outcome of an operation is known, or known to be unknown.
@@ -95,7 +100,7 @@ pub enum Event {
 
 impl Event {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Checked, Self::Outcome, Self::Expired];
+    pub const ALL: [Self; 4] = [Self::CannotRecover, Self::Checked, Self::Outcome, Self::Expired];
 }
 
 /// What moves a recovery on.
@@ -118,6 +123,11 @@ pub const STEPS: &[(StageName, Trigger, &[StageName])] = &[
     (S::ChooseMethod, OnCall(C::ChangeUserId), &[S::ChooseMethod, S::EnterCode]),
     (S::ChooseMethod, OnCall(C::Cancel), &[S::Ended]),
     (S::ChooseMethod, OnEvent(E::Expired), &[S::Ended]),
+    // Leads nowhere but to another name: no gate was passed.
+    (S::ChooseMethod, OnEvent(E::CannotRecover), &[S::CannotRecover]),
+    (S::CannotRecover, OnCall(C::ChangeUserId), &[S::ChooseMethod]),
+    (S::CannotRecover, OnCall(C::Cancel), &[S::Ended]),
+    (S::CannotRecover, OnEvent(E::Expired), &[S::Ended]),
     // A right code leads to the next gate or, after the last, to the directory's truth; the
     // last wrong one ends it.
     (S::EnterCode, OnCall(C::EnterCode), &[S::EnterCode, S::ChooseMethod, S::Checking, S::Ended]),

@@ -94,6 +94,10 @@ impl Times {
     pub const ALIVE: Span = Span::seconds(30);
     /// An enrolment code is good for so long.
     pub const ENROLMENT: Span = Span::hours(1);
+    /// The nonce of a PC's report is good for so long.
+    pub const DEVICE_NONCE: Span = Span::minutes(10);
+    /// A PC that did not report for so long is named to administrators.
+    pub const DEVICE_SILENT: Span = Span::hours(24 * 14);
     /// An address that changed is no gate for so long (catalogue TEL-08).
     pub const ADDRESS_HELD: Span = Span::hours(72);
     /// What was on file of an account is forgotten so long after it left its directory.

@@ -21,6 +21,10 @@ fn standing_at(stage: StageName) -> Session {
     if stage == StageName::ChooseMethod {
         return s;
     }
+    if stage == StageName::CannotRecover {
+        s.cannot_recover(Finding::Disabled).unwrap();
+        return s;
+    }
     s.choose_method(Method::Email, NOW).unwrap();
     if stage == StageName::EnterCode {
         return s;
@@ -105,6 +109,7 @@ fn every_stage_takes_exactly_the_events_of_the_table() {
             let mut session = standing_at(stage);
             let allowed = !next_of(stage, Trigger::Event(event)).is_empty();
             let took = match event {
+                Event::CannotRecover => session.cannot_recover(Finding::NotSetUp).is_ok(),
                 Event::Checked => session.checked(Finding::Locked, 2, NOW).is_ok(),
                 Event::Outcome => session.outcome(OutcomeKind::Done, NOW).is_ok(),
                 Event::Expired => session.expire(NOW.plus(Times::RECOVERY)),

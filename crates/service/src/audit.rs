@@ -80,6 +80,26 @@ pub enum Event {
     AgentBack,
     /// An administrator said whom alerts go to.
     AlertsSet,
+    /// A PC enrolled with a fleet token.
+    DeviceEnrolled,
+    /// Two PCs reported with one key, which counts no more.
+    DeviceShared,
+    /// An administrator vouches for a device, or does no more.
+    DeviceTrusted,
+    /// An administrator shut a device out.
+    DeviceRevoked,
+    /// An administrator let a device in again.
+    DeviceLetIn,
+    /// An administrator made a fleet token.
+    FleetTokenMade,
+    /// An administrator took a fleet token back.
+    FleetTokenRevoked,
+    /// An administrator switched candid answers on trusted devices on or off.
+    CandidSet,
+    /// An administrator changed how the tile looks.
+    TileSet,
+    /// A trusted device was told at once that its person's account cannot recover.
+    CannotRecover,
 }
 
 impl Event {
@@ -121,6 +141,16 @@ impl Event {
         Self::NoAgentLeft,
         Self::AgentBack,
         Self::AlertsSet,
+        Self::DeviceEnrolled,
+        Self::DeviceShared,
+        Self::DeviceTrusted,
+        Self::DeviceRevoked,
+        Self::DeviceLetIn,
+        Self::FleetTokenMade,
+        Self::FleetTokenRevoked,
+        Self::CandidSet,
+        Self::TileSet,
+        Self::CannotRecover,
     ];
 
     /// Its stable name.
@@ -162,6 +192,16 @@ impl Event {
             Self::NoAgentLeft => "no-agent-left",
             Self::AgentBack => "agent-back",
             Self::AlertsSet => "alerts-set",
+            Self::DeviceEnrolled => "device-enrolled",
+            Self::DeviceShared => "device-shared",
+            Self::DeviceTrusted => "device-trusted",
+            Self::DeviceRevoked => "device-revoked",
+            Self::DeviceLetIn => "device-let-in",
+            Self::FleetTokenMade => "fleet-token-made",
+            Self::FleetTokenRevoked => "fleet-token-revoked",
+            Self::CandidSet => "candid-set",
+            Self::TileSet => "tile-set",
+            Self::CannotRecover => "cannot-recover",
         }
     }
 }

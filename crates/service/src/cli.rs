@@ -3,6 +3,7 @@
 
 mod account;
 mod audit;
+mod device;
 mod directory;
 mod letter;
 mod serve;
@@ -69,6 +70,9 @@ enum Command {
     /// Directories of an organisation, and the codes their agents enrol with.
     #[command(subcommand)]
     Directory(directory::Command),
+    /// PCs with the way in from the sign-in screen: the tokens they come with, how they are.
+    #[command(subcommand)]
+    Device(device::Command),
     /// Accounts: those of the embedded directory, and names shut out by wrong codes.
     #[command(subcommand)]
     Account(account::Command),
@@ -104,6 +108,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Openapi => say(&http::openapi()?),
         Command::Tenant(command) => command.run().await,
         Command::Directory(command) => command.run().await,
+        Command::Device(command) => command.run().await,
         Command::Account(command) => command.run().await,
         Command::Audit(command) => command.run().await,
         Command::Letter(command) => command.run().await,
@@ -179,6 +184,16 @@ impl Opened {
     /// Now.
     pub(crate) fn now() -> recovery::Timestamp {
         SystemClock.now()
+    }
+}
+
+/// How long ago, roughly.
+pub(crate) fn ago(seconds: u32) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds / 60),
+        7200..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} days", seconds / 86_400),
     }
 }
 

@@ -112,11 +112,17 @@ impl Default for BotCheckConfig {
 pub struct LimitsConfig {
     /// Recoveries begun from one source address in an hour. Whole offices share one address.
     pub begins_per_source_per_hour: u32,
+    /// Reports of PCs from one source address in an hour. Each PC reports once a day, and soon
+    /// after it was installed.
+    pub reports_per_source_per_hour: u32,
 }
 
 impl Default for LimitsConfig {
     fn default() -> Self {
-        Self { begins_per_source_per_hour: recovery::Limits::BEGIN_BY_SOURCE.most }
+        Self {
+            begins_per_source_per_hour: recovery::Limits::BEGIN_BY_SOURCE.most,
+            reports_per_source_per_hour: recovery::Limits::REPORT_BY_SOURCE.most,
+        }
     }
 }
 

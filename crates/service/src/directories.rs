@@ -263,7 +263,9 @@ fn still_allowed(act: Act, status: &AccountStatus) -> Go {
     }
     match state_of(status).finding() {
         Finding::Protected => Go::Nothing(not_done(NotDone::Protected)),
-        Finding::Disabled | Finding::AccountExpired => Go::Nothing(not_done(NotDone::Changed)),
+        Finding::Disabled | Finding::AccountExpired | Finding::NotSetUp => {
+            Go::Nothing(not_done(NotDone::Changed))
+        }
         Finding::SmartCardOnly | Finding::LockedUnlockOnly | Finding::TooNew
             if act != Act::Unlock =>
         {

@@ -6,9 +6,14 @@ use std::{
     process::ExitCode,
 };
 
-use store::Store;
+use store::{Store, StoreError};
 
-use crate::{config::Config, notify::Mail};
+use crate::{
+    clock::{Clock as _, SystemClock},
+    config::Config,
+    notify::Mail,
+    readiness::{Fleet, pcs},
+};
 
 /// Checks everything; exit code 0 when all is well.
 ///
@@ -33,6 +38,10 @@ pub async fn run(config: &Config) -> anyhow::Result<ExitCode> {
                 writeln!(out, "WRONG {what}: {said}")?;
             }
         }
+    }
+    // What is wrong with PCs is nothing of the service's: it is told, and fails nothing.
+    for said in fleets(config).await.unwrap_or_default() {
+        writeln!(out, "{said}")?;
     }
     if well {
         writeln!(out, "All is well.")?;
@@ -69,6 +78,41 @@ async fn database(config: &Config) -> Result<String, String> {
         return Err("there is no tenant yet; run: regain-service tenant create --help".to_owned());
     }
     Ok(format!("{shown} answers, {} tenant(s)", tenants.len()))
+}
+
+/// How the PCs of each tenant are; none where nobody could say.
+async fn fleets(config: &Config) -> Option<Vec<String>> {
+    let file = config.database();
+    if !file.exists() {
+        return None;
+    }
+    let store = Store::open(&file).await.ok()?;
+    let read = store.read(|mut tx| {
+        Box::pin(async move {
+            let mut all = Vec::new();
+            for tenant in tx.tenants().await? {
+                let devices = tx.devices(tenant.id).await?;
+                all.push((tenant.host, Fleet::of(&devices, SystemClock.now())));
+            }
+            Ok::<_, StoreError>(all)
+        })
+    });
+    let all = read.await.ok()?;
+    Some(all.iter().flat_map(|(host, fleet)| fleet_lines(host, fleet)).collect())
+}
+
+fn fleet_lines(host: &str, fleet: &Fleet) -> Vec<String> {
+    let sentences = fleet.sentences();
+    if fleet.all == 0 {
+        return Vec::new();
+    }
+    if sentences.is_empty() {
+        return vec![format!("ok    PCs of {host}: {} known, all well", pcs(fleet.all))];
+    }
+    let mut lines: Vec<String> =
+        sentences.iter().map(|said| format!("note  PCs of {host}: {said}")).collect();
+    lines.push(format!("      regain-service device list --tenant {host} --cannot-recover"));
+    lines
 }
 
 fn certificate(config: &Config) -> Result<String, String> {

@@ -8,6 +8,7 @@ mod begin;
 mod bot_check;
 mod call;
 mod code;
+mod lane;
 mod message;
 mod refused;
 mod token;
@@ -22,7 +23,8 @@ pub use view::{look, of as view_of, wait_for_change};
 
 pub(crate) use call::{count_act, count_present_password, present_password_tries};
 pub(crate) use code::forget_wrong as forget_wrong_codes;
-pub use code::limits_of_name;
 pub(crate) use code::{limit_key, source_block};
+pub(crate) use lane::release_device;
+pub use lane::release_name;
 pub(crate) use message::{post as post_message, post_notice};
 pub(crate) use view::binding;

@@ -4,12 +4,14 @@
 
 pub mod agents;
 mod answer;
+mod devices;
 mod extract;
 mod guard;
 mod portal;
 mod recoveries;
 mod recovery;
 mod start;
+mod tile;
 
 use std::sync::Arc;
 
@@ -72,6 +74,9 @@ fn api() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(recovery::password::post))
         .routes(routes!(recovery::back::post))
         .routes(routes!(recovery::cancel::post))
+        .routes(routes!(devices::nonce::get))
+        .routes(routes!(devices::report::post))
+        .routes(routes!(tile::get))
         .routes(routes!(agents::enrol::post));
     OpenApiRouter::with_openapi(Api::openapi()).nest("/api/v1", v1)
 }

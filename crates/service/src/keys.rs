@@ -34,6 +34,10 @@ pub enum Purpose {
     BotCheck,
     /// Secrets of enrolment codes.
     Enrolment,
+    /// Nonces for reports of PCs.
+    DeviceNonce,
+    /// Secrets of fleet tokens, as they are stored.
+    FleetToken,
 }
 
 impl Purpose {
@@ -46,6 +50,8 @@ impl Purpose {
             Self::Body => b"regain body 1",
             Self::BotCheck => b"regain bot check 1",
             Self::Enrolment => b"regain enrolment 1",
+            Self::DeviceNonce => b"regain device nonce 1",
+            Self::FleetToken => b"regain fleet token 1",
         }
     }
 }

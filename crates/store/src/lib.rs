@@ -10,7 +10,9 @@ mod agent;
 mod alert;
 mod audit;
 mod code;
+mod device;
 mod embedded;
+mod fleet_token;
 mod limit;
 mod link_key;
 mod operation;
@@ -26,13 +28,15 @@ pub use agent::{AgentHealth, AgentRow, NewAgent, UsedCode};
 pub use alert::{AlertRow, AlertSettings};
 pub use audit::{AuditEvent, AuditRow};
 pub use code::CodeRowRecord;
+pub use device::{DeviceRow, NewReport};
 pub use embedded::EmbeddedRow;
+pub use fleet_token::FleetTokenRow;
 pub use link_key::{Behind, LinkKeyRow, Retire};
 pub use operation::{OperationRow, OperationState};
 pub use outbox::{NewMessage, OutboxRow};
 pub use recovery_row::RecoveryRow;
 pub use synchronisation::{MalformedRow, RunRow};
-pub use tenant::{DirectoryKind, DirectoryRow, TenantRow};
+pub use tenant::{DirectoryKind, DirectoryRow, TenantRow, TileRow};
 pub use writer::{Store, Tx};
 
 /// Why the store could not do it. The caller answers "unavailable" or "internal"; the cause is

@@ -64,6 +64,20 @@ impl Tx<'_> {
         })
     }
 
+    /// Until when the door under `key` is shut. Counts nothing.
+    pub async fn shut_until(
+        &mut self,
+        key: &[u8],
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let row = sqlx::query("SELECT shut_until FROM limit_count WHERE key = $1")
+            .bind(key)
+            .fetch_optional(&mut *self.connection)
+            .await?;
+        let until = row.map(|row| row.try_get::<i64, _>(0)).transpose()?.map(Timestamp);
+        Ok(until.filter(|until| *until > now))
+    }
+
     /// Forgets the count under `key`, as a whole finished recovery does for the gates it passed
     /// (catalogue COD-06).
     pub async fn forget(&mut self, key: &[u8]) -> Result<(), StoreError> {

@@ -25,6 +25,10 @@ pub struct RecoveryRow {
     pub account: Option<Uuid>,
     /// Whose limits it uses up.
     pub lane: String,
+    /// The device that proved its key, if one did.
+    pub device: Option<Uuid>,
+    /// The account that a trusted device names as its own, where the truth may be said of it.
+    pub own_account: Option<Uuid>,
     /// The wording the person chose.
     pub reason: String,
     /// The language of mails.
@@ -52,8 +56,8 @@ pub struct RecoveryRow {
 }
 
 const COLUMNS: &str = "SELECT id, tenant, case_code, begin_key, name_key, user_id, account, lane,
-    reason, language, step, revision, state, status, reason_not, code, operation, last_key, last_body, last_refusal
-    FROM recovery";
+    reason, language, step, revision, state, status, reason_not, code, operation, last_key, last_body, last_refusal,
+    device, own_account FROM recovery";
 
 impl Tx<'_> {
     /// Adds a recovery.
@@ -65,9 +69,9 @@ impl Tx<'_> {
         sqlx::query(
             "INSERT INTO recovery (id, tenant, case_code, begin_key, name_key, user_id, account,
                 lane, reason, language, step, revision, stage, state, code, operation, last_key,
-                last_body, last_refusal, status, reason_not, created_at)
+                last_body, last_refusal, status, reason_not, created_at, device, own_account)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-                $18, $19, $20, $21, $22)",
+                $18, $19, $20, $21, $22, $23, $24)",
         )
         .bind(row.id)
         .bind(row.tenant)
@@ -91,6 +95,8 @@ impl Tx<'_> {
         .bind(&row.status)
         .bind(&row.reason_not)
         .bind(now.0)
+        .bind(row.device)
+        .bind(row.own_account)
         .execute(&mut *self.connection)
         .await?;
         Ok(())
@@ -203,5 +209,7 @@ fn recovery(row: &SqliteRow) -> Result<RecoveryRow, StoreError> {
         last_key: row.try_get("last_key")?,
         last_body: row.try_get("last_body")?,
         last_refusal: row.try_get("last_refusal")?,
+        device: row.try_get("device")?,
+        own_account: row.try_get("own_account")?,
     })
 }

@@ -1,5 +1,7 @@
 //! Tenants and their directories.
 
+use std::collections::BTreeMap;
+
 use recovery::{Policy, Timestamp};
 use sqlx::Row;
 use uuid::Uuid;
@@ -58,6 +60,15 @@ pub struct DirectoryRow {
     pub recipients: Option<String>,
     /// Whether its accounts may be changed.
     pub write_back: bool,
+}
+
+/// How the tile on the sign-in screen shall look.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TileRow {
+    /// Its label by language.
+    pub labels: BTreeMap<String, String>,
+    /// A PNG file.
+    pub picture: Option<Vec<u8>>,
 }
 
 const TENANT: &str = "SELECT id, host, name, accent, help, policy FROM tenant";
@@ -124,6 +135,49 @@ impl Tx<'_> {
             .execute(&mut *self.connection)
             .await?;
         one_row(&result, "set_policy")
+    }
+
+    /// Whether a trusted device is told the truth about the account of its own person.
+    pub async fn candid(&mut self, tenant: Uuid) -> Result<bool, StoreError> {
+        let row = sqlx::query("SELECT candid FROM tenant WHERE id = $1")
+            .bind(tenant)
+            .fetch_optional(&mut *self.connection)
+            .await?;
+        Ok(row.map(|row| row.try_get(0)).transpose()?.unwrap_or(false))
+    }
+
+    /// Switches that on or off.
+    pub async fn set_candid(&mut self, tenant: Uuid, on: bool) -> Result<(), StoreError> {
+        let result = sqlx::query("UPDATE tenant SET candid = $2 WHERE id = $1")
+            .bind(tenant)
+            .bind(on)
+            .execute(&mut *self.connection)
+            .await?;
+        one_row(&result, "set_candid")
+    }
+
+    /// How the tile shall look.
+    pub async fn tile(&mut self, tenant: Uuid) -> Result<TileRow, StoreError> {
+        let row = sqlx::query("SELECT tile_labels, tile_picture FROM tenant WHERE id = $1")
+            .bind(tenant)
+            .fetch_one(&mut *self.connection)
+            .await?;
+        Ok(TileRow {
+            labels: json(row.try_get("tile_labels")?, "tile labels")?,
+            picture: row.try_get("tile_picture")?,
+        })
+    }
+
+    /// Has it look otherwise.
+    pub async fn set_tile(&mut self, tenant: Uuid, tile: &TileRow) -> Result<(), StoreError> {
+        let result =
+            sqlx::query("UPDATE tenant SET tile_labels = $2, tile_picture = $3 WHERE id = $1")
+                .bind(tenant)
+                .bind(to_json(&tile.labels, "tile labels")?)
+                .bind(&tile.picture)
+                .execute(&mut *self.connection)
+                .await?;
+        one_row(&result, "set_tile")
     }
 
     /// Adds a directory to a tenant.

@@ -137,6 +137,7 @@ impl Controller {
     /// Goes on with the token and view of an answer.
     pub(super) async fn adopt(&self, step: Step) -> AnyView {
         let Step { token, view } = step;
+        self.tell_host(&view);
         {
             let mut state = lock(&self.state);
             state.unanswered = None;
@@ -160,6 +161,7 @@ impl Controller {
                 None => return view,
             }
         }
+        self.tell_host(&view);
         if view.is_over() {
             self.keeper.forget().await;
         }

@@ -3,11 +3,12 @@
 
 use std::sync::Arc;
 
-use protocol::problem::ProblemCode;
+use protocol::{host::app::Slot, id::TenantId, problem::ProblemCode};
+use serde::de::DeserializeOwned;
 
 use super::{Controller, Greeting, Recovery, Refusal, Started, lock};
 use crate::{
-    proof::Proof,
+    proof::{Proof, Solved},
     resume::Kept,
     service_client::{Failure, Path, ServiceClient, Why},
     view::AnyView,
@@ -15,28 +16,34 @@ use crate::{
 
 impl Controller {
     pub(super) async fn start_now(&self) -> Started {
+        let started = self.start_or_not().await;
+        self.has_started.send_replace(true);
+        started
+    }
+
+    async fn start_or_not(&self) -> Started {
         let _turn = self.turn.lock().await;
         let Ok(service) = self.service().await else {
-            return self.unreachable(Why::Service);
+            return self.unreachable(Why::Service).await;
         };
         let (start, kept) = tokio::join!(service.start(), self.keeper.kept());
         let start = match start {
             Ok(start) => start,
-            Err(Failure::Unreachable(why)) => return self.unreachable(why),
+            Err(Failure::Unreachable(why)) => return self.unreachable(why).await,
             Err(Failure::Problem(problem)) => {
                 tracing::error!(code = problem.code, "the service refuses this app");
-                return self.unreachable(Why::Service);
+                return self.unreachable(Why::Service).await;
             }
         };
         let rolled_out_for = self.policy.tenant;
         if rolled_out_for.is_some_and(|tenant| tenant != start.tenant.id) {
             tracing::error!(theirs = %start.tenant.id, "the service is another tenant's");
-            return self.unreachable(Why::Service);
+            return self.unreachable(Why::Service).await;
         }
         {
             let mut state = lock(&self.state);
             state.tenant = Some(start.tenant.id);
-            state.proof = Some(Proof::begin(start.challenge));
+            state.proof = Some(self.begin_proof(start.tenant.id, start.challenge));
         }
         let resumed = self.resume(service, kept).await;
         Started::Ready(Box::new(Greeting::new(start.tenant, start.languages, resumed, self.mode)))
@@ -64,6 +71,7 @@ impl Controller {
                 None
             }
             Ok(view) => {
+                self.tell_host(&view);
                 let mut state = lock(&self.state);
                 state.unanswered = None;
                 state.recovery = Some(Recovery { token, view: view.clone() });
@@ -79,7 +87,7 @@ impl Controller {
     }
 
     /// A solved bot check: the one solved ahead, or a new one when that is used or too old.
-    pub(super) async fn proof(&self) -> Result<String, Refusal> {
+    pub(super) async fn proof(&self) -> Result<Solved, Refusal> {
         let ahead = lock(&self.state).proof.take();
         if let Some(proof) = ahead.filter(|proof| proof.is_fresh((self.clock)()))
             && let Some(solved) = proof.solved().await
@@ -90,11 +98,35 @@ impl Controller {
             Ok(start) => start,
             Err(failure) => return Err(self.refused(failure).await),
         };
-        let solved = Proof::begin(start.challenge).solved().await;
+        let solved = self.begin_proof(start.tenant.id, start.challenge).solved().await;
         solved.ok_or_else(|| ProblemCode::BotCheckFailed.into())
     }
 
-    fn unreachable(&self, why: Why) -> Started {
-        Started::Unreachable { why, help: self.policy.help.clone() }
+    fn begin_proof(&self, tenant: TenantId, challenge: serde_json::Value) -> Proof {
+        match &self.host {
+            Some(host) => {
+                let asserting = host.asserting(tenant, &challenge);
+                Proof::begin_asserted(challenge, asserting)
+            }
+            None => Proof::begin(challenge),
+        }
+    }
+
+    /// With what the host keeps from the last report, where there is one: the page then looks
+    /// and helps as it does online.
+    async fn unreachable(&self, why: Why) -> Started {
+        let tenant = self.kept_by_host(Slot::Branding).await;
+        let help = match &self.policy.help {
+            Some(help) => Some(help.clone()),
+            None => self.kept_by_host(Slot::Contact).await,
+        };
+        Started::Unreachable { why, help, tenant }
+    }
+
+    async fn kept_by_host<T: DeserializeOwned>(&self, slot: Slot) -> Option<T> {
+        let bytes = self.host.as_ref()?.link.get(slot).await.ok()??;
+        serde_json::from_slice(&bytes)
+            .inspect_err(|error| tracing::warn!(%error, ?slot, "what was kept is not understood"))
+            .ok()
     }
 }

@@ -41,8 +41,11 @@ pub enum Started {
     Unreachable {
         /// Why.
         why: Why,
-        /// Whom to ask meanwhile, as policy says.
+        /// Whom to ask meanwhile, as policy says, or what the host keeps from the last report.
         help: Option<Help>,
+        /// Whose service it is, as the host keeps it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tenant: Option<Box<TenantFace>>,
     },
 }
 
@@ -53,8 +56,6 @@ pub struct Greeting {
     pub start: Face,
     /// A recovery taken up again.
     pub resumed: Option<AnyView>,
-    /// What this PC can do.
-    pub device: Device,
     /// How the app is run.
     pub mode: Mode,
 }
@@ -66,13 +67,7 @@ impl Greeting {
         resumed: Option<AnyView>,
         mode: Mode,
     ) -> Self {
-        Self {
-            start: Face { tenant, languages },
-            resumed,
-            // Only the host of the sign-in screen can see how this PC is joined.
-            device: Device { accepts_new_password: AcceptsNewPassword::Unknown },
-            mode,
-        }
+        Self { start: Face { tenant, languages }, resumed, mode }
     }
 }
 
@@ -83,21 +78,6 @@ pub struct Face {
     pub tenant: TenantFace,
     /// Languages the service writes in, best first.
     pub languages: Vec<String>,
-}
-
-/// What this PC can do with the result.
-#[derive(Debug, Serialize)]
-pub struct Device {
-    /// Whether a new password works here at once.
-    pub accepts_new_password: AcceptsNewPassword,
-}
-
-/// Whether a new password works on this PC at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum AcceptsNewPassword {
-    /// Nobody on this PC can say.
-    Unknown,
 }
 
 /// A call that did not lead on.

@@ -15,7 +15,8 @@ use axum::http::StatusCode;
 use protocol::api::{Act, Draws, Reason};
 use rand::{SeedableRng, rngs::StdRng};
 use regain::{
-    AnyView, Controller, Mode, Patience, Policy, Refusal, SIGN_OF_LIFE, Started, Typed, Why,
+    AcceptsNewPassword, AnyView, Controller, Mode, Patience, Policy, Refusal, SIGN_OF_LIFE,
+    Started, Typed, Why,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -133,7 +134,7 @@ async fn somebody_gets_a_new_password() {
     assert_eq!(started["start"]["languages"], json!(["en", "de"]));
     assert_eq!(started["start"].get("challenge"), None);
     assert_eq!(started["resumed"], Value::Null);
-    assert_eq!(started["device"]["accepts_new_password"], "unknown");
+    assert_eq!(pc.app.accepts_new_password(true).await, AcceptsNewPassword::Unknown);
     assert_eq!(started["mode"], "desktop");
 
     assert_eq!(stage(&pc.begin().await.unwrap()), "enter-code");

@@ -3,6 +3,7 @@
 //! (by key, from the file the pages are drawn from), never by a class or an id.
 
 use std::{
+    fs::File,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -77,6 +78,43 @@ impl App {
     /// When it does not open.
     pub fn open_again(&mut self) -> Result<()> {
         let program = built("regain", "regain")?;
+        let policy = self.policy.display().to_string();
+        self.drive(&program, &["--policy", &policy], self.driver())
+    }
+
+    /// The app as a host starts it, with this policy: `pipes` are its standard input and output,
+    /// and their folder is the run's.
+    ///
+    /// # Errors
+    /// When it does not open: it waits for the host's first word.
+    pub fn open_hosted(
+        display: &Display,
+        policy: &Path,
+        pipes: &Pipes,
+        settings: &[(&str, &str)],
+    ) -> Result<Self> {
+        let folder = RunFolder::new("hosted-app")?;
+        let policy = policy.to_owned();
+        let display = display.name().to_owned();
+        let mut app = Self { window: None, words: Words::read()?, policy, display, folder };
+        let program = pipes.program(&built("regain", "regain")?, &app.policy)?;
+        let mut driver = app.driver();
+        for name in ["TEMP", "TMP", "TMPDIR"] {
+            driver.env(name, &pipes.folder);
+        }
+        driver.envs(settings.iter().copied());
+        app.drive(&program, &[], driver)?;
+        Ok(app)
+    }
+
+    fn drive(&mut self, program: &Path, args: &[&str], driver: Command) -> Result<()> {
+        let capabilities =
+            json!({ "webkitgtk:browserOptions": { "binary": program, "args": args } });
+        self.window = Some(Window::open(driver, &capabilities, self.folder.path())?);
+        Ok(())
+    }
+
+    fn driver(&self) -> Command {
         let mut driver = Command::new("WebKitWebDriver");
         driver
             .env("DISPLAY", &self.display)
@@ -92,14 +130,7 @@ impl App {
             .env("DBUS_SESSION_BUS_ADDRESS", "disabled:")
             .env("NO_AT_BRIDGE", "1")
             .env_remove("WAYLAND_DISPLAY");
-        let capabilities = json!({
-            "webkitgtk:browserOptions": {
-                "binary": program,
-                "args": ["--policy", self.policy],
-            }
-        });
-        self.window = Some(Window::open(driver, &capabilities, self.folder.path())?);
-        Ok(())
+        driver
     }
 
     /// The app dies in the middle of things.
@@ -205,6 +236,16 @@ impl App {
         Ok(window.click(&element).is_ok())
     }
 
+    /// What stands in the one field of the page.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn typed(&self) -> Result<String> {
+        let read = format!("const field = (() => {{ {FIELD} }})(); return field && field.value;");
+        let value = self.window()?.run(&read, &json!([0]))?;
+        value.as_str().map(str::to_owned).context("there is no field")
+    }
+
     /// The heading of the page; empty while there is none.
     ///
     /// # Errors
@@ -261,6 +302,64 @@ impl App {
     fn what_is_shown(&self) -> String {
         let text = self.text().unwrap_or_else(|error| format!("nothing: {error:#}"));
         format!("the app shows:\n{text}")
+    }
+}
+
+/// Two pipes with names, and what starts the app on them: a driver of windows starts programs
+/// without any.
+#[derive(Clone, Debug)]
+pub struct Pipes {
+    folder: PathBuf,
+}
+
+impl Pipes {
+    /// In this folder, which is the run's own.
+    ///
+    /// # Errors
+    /// When they cannot be made.
+    pub fn new(folder: &Path) -> Result<Self> {
+        let pipes = Self { folder: folder.to_owned() };
+        super::process::run(Command::new("mkfifo").args([pipes.input(), pipes.output()]))?;
+        Ok(pipes)
+    }
+
+    /// Opens our ends, once the program opens its own.
+    ///
+    /// # Errors
+    /// When they are gone.
+    pub fn open(&self) -> std::io::Result<(File, File)> {
+        let writer = File::options().write(true).open(self.input())?;
+        Ok((File::open(self.output())?, writer))
+    }
+
+    /// The process that was started on them; none before.
+    pub fn process(&self) -> Option<i32> {
+        std::fs::read_to_string(self.folder.join("process")).ok()?.trim().parse().ok()
+    }
+
+    fn input(&self) -> PathBuf {
+        self.folder.join("input")
+    }
+
+    fn output(&self) -> PathBuf {
+        self.folder.join("output")
+    }
+
+    /// A script in place of the app, which becomes the app.
+    fn program(&self, app: &Path, policy: &Path) -> Result<PathBuf> {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let script = self.folder.join("app.sh");
+        let text = format!(
+            "#!/bin/sh\necho $$ > {process:?}\n\
+             exec {app:?} --host --policy {policy:?} \"$@\" < {input:?} > {output:?}\n",
+            process = self.folder.join("process"),
+            input = self.input(),
+            output = self.output(),
+        );
+        std::fs::write(&script, text)?;
+        std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o700))?;
+        Ok(script)
     }
 }
 

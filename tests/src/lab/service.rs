@@ -247,6 +247,28 @@ impl Service {
         })
     }
 
+    /// Trusted devices are told at once why the account of their person cannot recover.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub fn be_candid(&self) -> Result<()> {
+        let set = self.command(&["tenant", "candid"], |command| {
+            command.args(["--host", &self.host, "on"]);
+        });
+        set.map(drop)
+    }
+
+    /// How the tile on the sign-in screen shall look.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub fn set_tile(&self, arguments: &[&str]) -> Result<()> {
+        let set = self.command(&["tenant", "tile"], |command| {
+            command.args(["--host", &self.host]).args(arguments);
+        });
+        set.map(drop)
+    }
+
     /// What the embedded directory says of an account.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ import { expect, test, type Page } from "@playwright/test";
 
 import { holds } from "../support/checks";
 import { FakeService, ORIGIN, start } from "../support/service";
-import { changePassword, choice, done, ended, enterCode, newPassword } from "../support/views";
+import { changePassword, choice, done, enterCode, newPassword } from "../support/views";
 
 interface Rust {
   calls: [string, unknown][];
@@ -25,12 +25,17 @@ function play(page: Page, answers: Rust["answers"]): Promise<unknown> {
   }, answers);
 }
 
+/** What the app says before the pages run. */
+function onTheSignInScreen(page: Page, hosted: { userId: string; firstDay: boolean }): Promise<unknown> {
+  return page.addInitScript((given) => Object.assign(window, { regainHosted: given }), hosted);
+}
+
 test("a change is one command with both passwords", async ({ page }) => {
   await FakeService.on(page, "app");
   const { challenge: _, ...face } = start();
   const answers: Rust["answers"] = {
     start: [
-      { kind: "ready", start: face, resumed: changePassword(), device: { accepts_new_password: "unknown" }, mode: "sign-in" },
+      { kind: "ready", start: face, resumed: changePassword(), mode: "desktop" },
     ],
     change_password: [done("change")],
   };
@@ -51,16 +56,18 @@ test("each press is one command", async ({ page }) => {
   const { challenge: _, ...face } = start();
   const answers: Rust["answers"] = {
     start: [
-      { kind: "ready", start: face, resumed: null, device: { accepts_new_password: "after-network" }, mode: "sign-in" },
+      { kind: "ready", start: face, resumed: null, mode: "sign-in" },
     ],
+    accepts_new_password: ["after-network", "after-network"],
     begin: [{ refused: { kind: "unreachable", why: "proxy" } }, enterCode()],
     change_user_id: [enterCode()],
     choose_method: [enterCode()],
     enter_code: [{ refused: { kind: "problem", code: "code-wrong" } }, choice("locked", ["unlock", "reset"])],
     choose_act: [newPassword()],
     set_password: [done("reset")],
-    cancel: [ended("finished")],
+    leave: [{}],
   };
+  await onTheSignInScreen(page, { userId: "rosa", firstDay: false });
   await play(page, answers);
   await page.goto(ORIGIN);
 
@@ -68,7 +75,8 @@ test("each press is one command", async ({ page }) => {
   await holds(page, service);
   await page.screenshot({ path: "../../target/ui/app-sign-in.png" });
   await page.getByRole("button", { name: "I can’t sign in" }).click();
-  await page.getByLabel("What is your user ID?").fill("rosa");
+  // Known to this PC: only confirmed.
+  await expect(page.getByLabel("Is this your user ID?")).toHaveValue("rosa");
   await page.keyboard.press("Enter");
   await expect(page.getByRole("alert")).toContainText("Your network’s proxy stops us");
   await page.getByRole("button", { name: "Continue" }).click();
@@ -82,13 +90,14 @@ test("each press is one command", async ({ page }) => {
   await page.getByRole("button", { name: "Set password" }).click();
   await expect(page.getByText("This PC takes it once it reaches the company network.")).toBeVisible();
   await holds(page, service);
+  await expect(page.getByRole("button", { name: "Back to sign-in" })).toBeHidden();
   await page.getByRole("button", { name: "Finish" }).click();
-  await expect(page.getByRole("heading", { name: "All done" })).toBeVisible();
 
   const calls = await page.evaluate(() => (window as never as { rust: Rust }).rust.calls);
   const draws = { methods: ["email"], stages: expect.arrayContaining(["enter-code", "ended"]) };
   const begin = ["begin", { userId: "rosa", reason: "cant-sign-in", language: "en", draws }];
   expect(calls).toEqual([
+    ["accepts_new_password", { connect: false }],
     ["start", {}],
     begin,
     begin,
@@ -96,6 +105,42 @@ test("each press is one command", async ({ page }) => {
     ["enter_code", { code: "12345678" }],
     ["choose_act", { act: "reset" }],
     ["set_password", { password: "Three-green-lanterns" }],
-    ["cancel", {}],
+    ["accepts_new_password", { connect: true }],
+    ["leave", {}],
   ]);
+});
+
+test("the sign-in screen can be gone back to before the network has answered", async ({ page }) => {
+  const service = await FakeService.on(page, "app");
+  const { challenge: _, ...face } = start();
+  await onTheSignInScreen(page, { userId: "", firstDay: true });
+  await play(page, {
+    start: [{ kind: "unreachable", why: "offline", help: null, tenant: face.tenant }],
+    accepts_new_password: ["only-on-network"],
+    leave: [{}],
+  });
+  await page.goto(ORIGIN);
+  await expect(page.getByRole("heading", { name: "This device is not online" })).toBeVisible();
+  // The tenant's, from what the host keeps.
+  await expect(page.locator(".top__tenant")).toContainText(face.tenant.name);
+  await holds(page, service);
+  await page.screenshot({ path: "../../target/ui/app-sign-in-offline.png" });
+  await page.getByRole("button", { name: "Back to sign-in" }).click();
+  const calls = await page.evaluate(() => (window as never as { rust: Rust }).rust.calls);
+  expect(calls.at(-1)).toEqual(["leave", {}]);
+});
+
+test("a first day from the sign-in screen begins at the user ID, with what this PC needs first", async ({ page }) => {
+  const service = await FakeService.on(page, "app");
+  const { challenge: _, ...face } = start();
+  await onTheSignInScreen(page, { userId: "", firstDay: true });
+  await play(page, {
+    start: [{ kind: "ready", start: face, resumed: null, mode: "sign-in" }],
+    accepts_new_password: ["only-on-network"],
+  });
+  await page.goto(ORIGIN);
+  await expect(page.getByLabel("What is your user ID?")).toBeVisible();
+  await expect(page.getByText("This PC accepts a new password only after")).toBeVisible();
+  await expect(page.getByText("You find it in the welcome letter")).toBeVisible();
+  await holds(page, service);
 });

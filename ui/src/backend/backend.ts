@@ -21,14 +21,22 @@ export type Why = "offline" | "proxy" | "clock" | "certificate" | "captive-porta
 /** How these pages are shown. */
 export type Mode = "desktop" | "setup" | "sign-in" | "portal";
 /** Whether a new password works on this PC at once. */
-export type AcceptsNewPassword = "now" | "after-network" | "unknown";
+export type AcceptsNewPassword = "now" | "after-network" | "only-on-network" | "unknown";
+
+/** On the sign-in screen alone: what the app knows before the network answers. */
+interface Hosted {
+  /** As this PC knows the person; empty where it does not. */
+  userId: string;
+  /** The link for the first day was pressed. */
+  firstDay: boolean;
+}
+export const { regainHosted: hosted } = globalThis as { regainHosted?: Hosted };
 
 export interface Ready {
   kind: "ready";
   start: Omit<Schemas["Start"], "challenge">;
   /** A recovery that was under way before a crash or a reload. */
   resumed: View | null;
-  device: { accepts_new_password: AcceptsNewPassword };
   mode: Mode;
 }
 
@@ -37,6 +45,8 @@ export interface NotReached {
   why: Why;
   /** Whom to ask, as far as it is known without the service. */
   help: Help | null;
+  /** Whose service it is, as far as that is known without it. */
+  tenant?: Schemas["TenantFace"];
 }
 
 export type Started = Ready | NotReached;
@@ -100,4 +110,8 @@ export interface Backend {
    * [`SIGN_OF_LIFE`] is answered at once and tells the service that somebody is there.
    */
   watch(revision: number): Promise<View>;
+  /** Takes seconds; with `connect` it first tries to reach the company network. */
+  acceptsNewPassword?(connect: boolean): Promise<AcceptsNewPassword>;
+  /** Back to the sign-in screen. */
+  leave?(): Promise<void>;
 }

@@ -64,7 +64,6 @@ class HttpBackend implements Backend {
         kind: "ready",
         start: face,
         resumed,
-        device: { accepts_new_password: "unknown" },
         mode: "portal",
       };
     } catch (thrown) {

@@ -21,5 +21,7 @@ export function backend(): Backend {
     back: () => invoke("back"),
     cancel: () => invoke("cancel"),
     watch: (revision) => invoke("watch", { revision }),
+    acceptsNewPassword: (connect) => invoke("accepts_new_password", { connect }),
+    leave: () => invoke("leave"),
   };
 }

@@ -21,6 +21,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/devices/nonce": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a PC signs its report over. Nothing is kept of it. */
+        get: operations["device_nonce"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes in what was found on a PC today. The first report enrols its key, with a fleet token. */
+        post: operations["device_report"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/recoveries": {
         parameters: {
             query?: never;
@@ -191,6 +225,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tile": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the tile on the sign-in screen shall look. */
+        get: operations["tile"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -207,6 +258,7 @@ export interface components {
         AgentId: string;
         /** @description Body of `POST /api/v1/recoveries`. */
         Begin: {
+            device?: components["schemas"]["DeviceProof"] | null;
             /** @description What this client can draw; nothing else is ever offered to it. */
             draws: components["schemas"]["Draws"];
             /** @description BCP 47 language for mails and plain texts. */
@@ -260,6 +312,39 @@ export interface components {
          *     digits left. Wiped on drop; cannot be printed.
          */
         CodeText: string;
+        /**
+         * Format: uuid
+         * @description A PC with a key of its own.
+         */
+        DeviceId: string;
+        /** @description Answer of `GET /api/v1/devices/nonce`. */
+        DeviceNonce: {
+            /** @description 32 bytes, good for some minutes. */
+            nonce: components["schemas"]["Bytes"];
+        };
+        /** @description That a recovery is begun at a device of ours (part of `POST /api/v1/recoveries`). */
+        DeviceProof: {
+            /** @description A [`crate::host::statement::Assertion`] over [`nonce`], signed by the device's key. */
+            assertion: components["schemas"]["SignedStatement"];
+            /**
+             * @description Of the run's key that the assertion names, over [`nonce`] and the user ID: whoever sees
+             *     the assertion on its way can begin nothing else with it.
+             */
+            signature: components["schemas"]["Bytes"];
+        };
+        /** @description Body of `POST /api/v1/devices/report`: what was found on a PC today. The first one enrols it. */
+        DeviceReport: {
+            /** @description What enrols a key that the service does not know yet. */
+            fleet_token?: string | null;
+            /** @description A [`crate::host::statement::Readiness`] over the nonce, signed by the device's key. */
+            report: components["schemas"]["SignedStatement"];
+            tenant?: components["schemas"]["TenantId"] | null;
+        };
+        /** @description Answer of `POST /api/v1/devices/report`. */
+        DeviceReported: {
+            /** @description The device from now on. */
+            device: components["schemas"]["DeviceId"];
+        };
         /**
          * Format: uuid
          * @description A directory inside a tenant.
@@ -319,10 +404,11 @@ export interface components {
             code: components["schemas"]["CodeText"];
         };
         /**
-         * @description What the directory says is wrong, told only after the last gate.
+         * @description What the directory says is wrong, told only after the last gate; or, on a trusted device, why
+         *     the account that signs in there cannot recover by itself, told at once.
          * @enum {string}
          */
-        Finding: "locked" | "nothing-wrong" | "password-expired" | "must-change" | "never-used" | "disabled" | "account-expired" | "smart-card-only" | "too-new" | "protected" | "two-forests" | "unreachable";
+        Finding: "locked" | "nothing-wrong" | "password-expired" | "must-change" | "never-used" | "disabled" | "account-expired" | "smart-card-only" | "too-new" | "protected" | "two-forests" | "unreachable" | "not-set-up";
         /** @description Which gate of how many. */
         Gate: {
             /**
@@ -518,7 +604,7 @@ export interface components {
          * @description The stable codes of refusals.
          * @enum {string}
          */
-        ProblemCode: "malformed" | "bot-check-failed" | "token-unknown" | "recovery-ended" | "wrong-stage" | "key-reused" | "method-not-offered" | "act-not-offered" | "code-wrong" | "code-expired" | "seal-rejected" | "recipients-changed" | "too-many" | "directory-unavailable" | "recovery-paused" | "account-busy" | "mail-unavailable" | "unknown-host" | "wrong-tenant" | "not-found" | "method-not-allowed" | "too-large" | "not-json" | "cross-site" | "enrolment-refused" | "unavailable" | "internal";
+        ProblemCode: "malformed" | "bot-check-failed" | "token-unknown" | "recovery-ended" | "wrong-stage" | "key-reused" | "method-not-offered" | "act-not-offered" | "code-wrong" | "code-expired" | "seal-rejected" | "recipients-changed" | "too-many" | "directory-unavailable" | "recovery-paused" | "account-busy" | "mail-unavailable" | "unknown-host" | "wrong-tenant" | "not-found" | "method-not-allowed" | "too-large" | "not-json" | "cross-site" | "enrolment-refused" | "fleet-token-refused" | "device-unknown" | "device-revoked" | "device-shared" | "nonce-stale" | "unavailable" | "internal";
         /**
          * @description Why the person is here.
          * @enum {string}
@@ -584,6 +670,13 @@ export interface components {
              *     present one and a new one together.
              */
             sealed: components["schemas"]["SealedPassword"];
+        };
+        /** @description A statement of the host's and its signature, as JSON carries them. */
+        SignedStatement: {
+            /** @description Two numbers of 32 bytes. */
+            signature: components["schemas"]["Bytes"];
+            /** @description The bytes that were signed, without their label; at most 3,584. */
+            statement: components["schemas"]["Bytes"];
         };
         /** @description What to draw, by name. */
         Stage: {
@@ -723,6 +816,14 @@ export interface components {
          * @description An organisation on this service.
          */
         TenantId: string;
+        /** @description Answer of `GET /api/v1/tile`: how the tile on the sign-in screen shall look. */
+        TileFace: {
+            /** @description The tile's label, by BCP 47 language; none for the product's own. */
+            labels: {
+                [key: string]: string;
+            };
+            picture?: components["schemas"]["Bytes"] | null;
+        };
         /**
          * @description A user ID as typed: 1 to 256 bytes, trimmed, no control characters. Shown back to the
          *     person, never trusted as an address.
@@ -798,6 +899,72 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Enrolled"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    device_nonce: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceNonce"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    device_report: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeviceReport"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceReported"];
                 };
             };
             "4XX": {
@@ -1209,6 +1376,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Start"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TileFace"];
                 };
             };
             "4XX": {

@@ -29,7 +29,7 @@ use windows::{
 };
 use windows_core::{implement, interface};
 
-use super::{busy, guarded, memory, picture, screen::Screen, sentinel, sign_in};
+use super::{busy, guarded, guarded_end, memory, picture, screen::Screen, sentinel, sign_in};
 use crate::{
     fields::{Change, Drawing, Field, Kind, Visible},
     tile::{Effect, Flow, Tile},
@@ -49,6 +49,8 @@ pub(super) struct Credential {
     screen: Weak<Screen>,
     tile: RefCell<Tile>,
     events: RefCell<Option<ICredentialProviderCredentialEvents>>,
+    /// Rises whenever the screen begins or stops listening.
+    listening: Cell<u32>,
     /// What the screen was told last.
     drawn: RefCell<Drawing>,
     is_drawing: Cell<bool>,
@@ -60,6 +62,7 @@ impl Credential {
             screen: Rc::downgrade(screen),
             tile: RefCell::new(Tile::new(owner)),
             events: RefCell::new(None),
+            listening: Cell::new(0),
             drawn: RefCell::new(Drawing::new()),
             is_drawing: Cell::new(false),
         }
@@ -153,10 +156,13 @@ impl Credential_Impl {
                 *drawn = next;
                 changes
             };
+            // Held until the last call on it has come back, whatever the screen does meanwhile.
             let events = self.events.try_borrow().map_err(busy)?.clone();
             let (false, Some(events)) = (changes.is_empty(), events) else {
                 return Ok(());
             };
+            let listening = self.listening.get();
+            let is_heard = || self.listening.get() == listening;
             let batch = events.cast::<ICredentialProviderCredentialEvents2>().ok();
             if let Some(batch) = &batch {
                 // Without the batch it flickers, no more.
@@ -164,10 +170,15 @@ impl Credential_Impl {
                 let _ = unsafe { batch.BeginFieldUpdates() };
             }
             for change in changes {
+                // It let go within a call: it wants to hear nothing more, and whoever listens
+                // instead has asked for everything.
+                if !is_heard() {
+                    break;
+                }
                 // One field that the screen cannot draw does not stop the others.
                 let _ = self.tell(&events, &change);
             }
-            if let Some(batch) = &batch {
+            if let (true, Some(batch)) = (is_heard(), &batch) {
                 // SAFETY: as above.
                 let _ = unsafe { batch.EndFieldUpdates() };
             }
@@ -239,6 +250,7 @@ impl ICredentialProviderCredential_Impl for Credential_Impl {
         guarded("Credential.Advise", || {
             let events = events.ok()?.clone();
             let old = self.events.try_borrow_mut().map_err(busy)?.replace(events);
+            self.listening.set(self.listening.get().wrapping_add(1));
             drop(old);
             // From here on the screen asks for everything once.
             let drawing = self.drawing()?;
@@ -249,8 +261,9 @@ impl ICredentialProviderCredential_Impl for Credential_Impl {
 
     /// The screen may be about to list its tiles anew: what runs goes on.
     fn UnAdvise(&self) -> Result<()> {
-        guarded("Credential.UnAdvise", || {
+        guarded_end("Credential.UnAdvise", || {
             let old = self.events.try_borrow_mut().map_err(busy)?.take();
+            self.listening.set(self.listening.get().wrapping_add(1));
             drop(old);
             Ok(())
         })

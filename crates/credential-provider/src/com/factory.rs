@@ -41,6 +41,6 @@ impl IClassFactory_Impl for Factory_Impl {
 
     /// The library stays loaded anyway.
     fn LockServer(&self, _: BOOL) -> Result<()> {
-        Ok(())
+        guarded("LockServer", || Ok(()))
     }
 }

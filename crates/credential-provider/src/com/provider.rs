@@ -20,7 +20,7 @@ use windows::{
 };
 use windows_core::implement;
 
-use super::{guarded, memory, screen::Screen, system};
+use super::{guarded, guarded_end, memory, screen::Screen, system};
 use crate::{
     fields::{COUNT, Field, Kind},
     guard::GUARD,
@@ -41,7 +41,7 @@ impl Provider {
 impl Drop for Provider {
     /// One that was never told to let go does it now: its tiles hold it, and it holds them.
     fn drop(&mut self) {
-        let _ = guarded("Release", || self.screen.let_go());
+        let _ = guarded_end("Release", || self.screen.let_go());
     }
 }
 
@@ -51,6 +51,10 @@ impl ICredentialProvider_Impl for Provider_Impl {
         scenario: CREDENTIAL_PROVIDER_USAGE_SCENARIO,
         _flags: u32,
     ) -> Result<()> {
+        if GUARD.has_faulted() {
+            // The answer that every screen expects of one that has nothing to show.
+            return Err(E_NOTIMPL.into());
+        }
         guarded("SetUsageScenario", || {
             let screen = scenario::decide(scenario.0, &system::machine());
             self.screen.open(screen.map_err(|_| E_NOTIMPL)?)
@@ -70,7 +74,7 @@ impl ICredentialProvider_Impl for Provider_Impl {
     }
 
     fn UnAdvise(&self) -> Result<()> {
-        guarded("UnAdvise", || self.screen.let_go())
+        guarded_end("UnAdvise", || self.screen.let_go())
     }
 
     fn GetFieldDescriptorCount(&self) -> Result<u32> {
@@ -110,8 +114,7 @@ impl ICredentialProvider_Impl for Provider_Impl {
             if count.is_null() || default.is_null() || signs_in_by_itself.is_null() {
                 return Err(E_POINTER.into());
             }
-            // One that faulted has nothing to show.
-            let (tiles, own) = if GUARD.has_faulted() { (0, None) } else { self.screen.count()? };
+            let (tiles, own) = self.screen.count()?;
             let tiles = u32::try_from(tiles).unwrap_or(0);
             let own = own.and_then(|index| u32::try_from(index).ok());
             // SAFETY: not null, and writable as COM says.

@@ -8,7 +8,7 @@ use std::{
     rc::Rc,
     sync::{
         Arc,
-        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+        mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel},
     },
     time::Duration,
 };
@@ -71,9 +71,13 @@ enum Known {
 }
 
 struct Worker {
+    /// What a person pressed: as many as they can press.
     orders: Sender<Order>,
     news: Receiver<News>,
 }
+
+/// Most news that wait. A worker whose news nobody takes waits, and the host with it.
+const WAITING: usize = 64;
 
 impl Screen {
     pub(super) fn new() -> Rc<Self> {
@@ -281,6 +285,13 @@ impl Screen {
                 if has_come { self.enumerate_again() } else { Ok(()) }
             }
             News::Told { flow, tell: Tell::Grant(grant) } => self.hear_grant(flow, &grant),
+            News::Told { flow, tell: Tell::Foreground { process } } => {
+                // On the screen's own thread, which has the foreground; it waits for nobody.
+                if self.state.try_borrow().map_err(busy)?.newest.0 == flow {
+                    system::hand_foreground_to(process);
+                }
+                Ok(())
+            }
             News::Told { flow, tell } => match self.tile_of(flow)? {
                 Some(tile) => tile.hears(flow, tell),
                 None => Ok(()),
@@ -384,7 +395,7 @@ impl State {
             language: Text::cut(words::tag(system::language())),
         };
         let (orders, ordered) = channel();
-        let (tell, news) = channel();
+        let (tell, news) = sync_channel(WAITING);
         let bell: Bell = window.bell();
         let host: Arc<dyn Host> = Arc::new(pipe::OfMachine);
         let run = move || {

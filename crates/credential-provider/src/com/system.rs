@@ -17,7 +17,7 @@ use windows::{
         },
         UI::{
             Shell::{FOLDERID_ProgramData, KF_FLAG_DEFAULT, SHGetKnownFolderPath},
-            WindowsAndMessaging::{GetSystemMetrics, SM_REMOTESESSION},
+            WindowsAndMessaging::{AllowSetForegroundWindow, GetSystemMetrics, SM_REMOTESESSION},
         },
     },
     core::{BOOL, s, w},
@@ -135,4 +135,20 @@ pub(super) fn language() -> u16 {
 pub(super) fn now() -> Duration {
     // SAFETY: asks for a number.
     Duration::from_millis(unsafe { GetTickCount64() })
+}
+
+/// Lets a process put its window in front, which only the one that has the foreground may do.
+/// Says nothing when Windows refuses: the window is there, and a click brings it in front.
+pub(super) fn hand_foreground_to(process: u32) {
+    // SAFETY: a number; one of nobody is refused.
+    let _ = unsafe { AllowSetForegroundWindow(process) };
+    #[cfg(feature = "harness")]
+    note_foreground(process);
+}
+
+/// For the harness alone: Wine says yes to everybody.
+#[cfg(feature = "harness")]
+fn note_foreground(process: u32) {
+    // SAFETY: the harness reads it on this thread; nobody else looks at the environment meanwhile.
+    unsafe { std::env::set_var("REGAIN_FOREGROUND", process.to_string()) };
 }

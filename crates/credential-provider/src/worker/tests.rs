@@ -132,6 +132,7 @@ fn play(conversations: Vec<Vec<Step>>, orders: Vec<(&'static str, Order)>) -> Ve
                 Tell::Refused { .. } => format!("{flow} refused"),
                 Tell::End { .. } => format!("{flow} end"),
                 Tell::Grant(grant) => format!("{flow} grant {}", grant.user.as_str()),
+                Tell::Foreground { process } => format!("{flow} in front {process}"),
                 Tell::Tile(_) | Tell::NotHere(_) | Tell::NoGrant => format!("{flow} odd"),
             },
             News::Lost { flow } => format!("{flow} lost"),
@@ -160,6 +161,7 @@ fn a_flow_is_carried_from_its_start_to_its_end() {
         Step::Hears("hello"),
         Step::Hears("start"),
         status("Opening."),
+        says(Tell::Foreground { process: 7 }),
         says(Tell::View(View {
             number: 4,
             title: Text::cut(""),
@@ -179,7 +181,8 @@ fn a_flow_is_carried_from_its_start_to_its_end() {
             ("1 end", start(9)),
         ],
     );
-    assert_eq!(told, ["tile true", "1 Opening.", "1 page 4", "1 end", "9 lost"]);
+    let expected = ["tile true", "1 Opening.", "1 in front 7", "1 page 4", "1 end", "9 lost"];
+    assert_eq!(told, expected);
 }
 
 #[test]

@@ -34,6 +34,8 @@ const HELPER_PROCESSES: u32 = APP_PROCESSES + 2;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// For the helper to take back what it opened.
 const FAREWELL: Duration = Duration::from_secs(3);
+/// For the helper to be gone: it may have waited for the app as long as that.
+const GONE: Duration = Duration::from_secs(5);
 /// For a reader that is slow.
 const SLOW: Duration = Duration::from_secs(5);
 const DESKTOP: &str = "Winlogon";
@@ -55,7 +57,8 @@ impl Message for Order {
 /// What the helper says, before it passes on what the app says.
 #[derive(Serialize, Deserialize)]
 enum Reply {
-    Started,
+    /// With the app's process.
+    Started(u32),
     Failed(Text<512>),
 }
 
@@ -86,8 +89,9 @@ fn here(app: &Path, launch: Launch<'_>) -> io::Result<Running> {
     let job = Job::new(APP_PROCESSES)?;
     let (started, pipes) = start_app(&token, app, launch.folder, None, &job)?;
     let Pipes { output, input } = pipes;
+    let process = Some(started.id);
     let child = Box::new(Here { job, started });
-    Ok(Running { reader: Box::new(output), writer: Box::new(input), child })
+    Ok(Running { reader: Box::new(output), writer: Box::new(input), child, process })
 }
 
 fn start_app(
@@ -103,6 +107,7 @@ fn start_app(
         token: &weak,
         program: app,
         arguments: &["--host"],
+        rest: "",
         desktop,
         environment: &environment,
         folder: app.parent().unwrap_or(folder),
@@ -149,6 +154,7 @@ fn in_session(
             token: &token,
             program: me,
             arguments: &["session-helper", name],
+            rest: "",
             desktop: Some(&station),
             environment: &environment,
             folder,
@@ -169,16 +175,17 @@ fn in_session(
         session,
     };
     host::write_to(&mut pipe.within(Some(SLOW)), &order)?;
-    match host::read_from::<Reply>(&mut pipe.within(Some(PATIENCE)))? {
-        Some(Reply::Started) => {}
+    let process = match host::read_from::<Reply>(&mut pipe.within(Some(PATIENCE)))? {
+        Some(Reply::Started(process)) => process,
         Some(Reply::Failed(why)) => return Err(io::Error::other(why.as_str().to_owned())),
         None => return Err(io::ErrorKind::UnexpectedEof.into()),
-    }
+    };
     let child = InSession { pipe: Arc::clone(&pipe), job, helper };
     Ok(Running {
         reader: Box::new(End(Arc::clone(&pipe))),
         writer: Box::new(End(pipe)),
         child: Box::new(child),
+        process: Some(process),
     })
 }
 
@@ -233,7 +240,7 @@ impl Child for InSession {
     /// app, and the sign-in that was let onto the desktop is over with it.
     fn kill(&mut self) {
         let _ = self.pipe.write_all(&GOODBYE, Some(FAREWELL));
-        if !matches!(self.helper.wait(FAREWELL), Ok(Some(_))) {
+        if !matches!(self.helper.wait(GONE), Ok(Some(_))) {
             tracing::warn!("the helper had to be ended");
         }
         self.pipe.close();
@@ -278,7 +285,7 @@ pub fn helper(name: &str) -> io::Result<()> {
         Ok(started) => started,
         Err(error) => return fail(&mut answer, error),
     };
-    host::write_to(&mut answer, &Reply::Started)?;
+    host::write_to(&mut answer, &Reply::Started(started.id))?;
     pass_on(&pipe, pipes);
     job.end();
     let _ = started.wait(FAREWELL);

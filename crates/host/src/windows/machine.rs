@@ -3,15 +3,15 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    process::Command,
     sync::OnceLock,
     time::{Duration, Instant, SystemTime},
 };
 
 use os_windows::{
-    access::{Sid, make_private},
+    access::{Sid, make_private, this_user},
     account,
     chip::ChipKey,
+    command::CommandLine,
     event_log::EventLog,
     events::whole,
     machine,
@@ -19,6 +19,7 @@ use os_windows::{
         Key, Mistake, Part,
         registry::{forget, read, secret},
     },
+    process,
 };
 use protocol::host::{
     Text,
@@ -38,6 +39,8 @@ use crate::{
 const WINLOGON: &str = r"SOFTWARE\Microsoft\Windows NT\CurrentVersion\Winlogon";
 const VERSION: &str = r"SOFTWARE\Microsoft\Windows NT\CurrentVersion";
 const PROFILES: &str = r"SOFTWARE\Microsoft\Windows NT\CurrentVersion\ProfileList";
+/// For a process that was ended to be gone.
+const ENDING: Duration = Duration::from_millis(500);
 /// Most bytes of a network's profile that are looked at.
 const PROFILE: u64 = 256 * 1024;
 
@@ -125,6 +128,24 @@ impl Accounts for LocalAccount {
         }
     }
 
+    fn end_processes(&self) -> io::Result<usize> {
+        // None that was never made has none.
+        let Ok(who) = account::of_name(ACCOUNT) else { return Ok(0) };
+        if who == this_user()? {
+            // Never on Windows, where this is the system's own; Wine may have one for everybody.
+            return Err(io::Error::other("the app's account is this service's own"));
+        }
+        let there = process::all_of(&who)?;
+        for process in &there {
+            process.end();
+        }
+        for process in &there {
+            // One that cannot be waited for is there the next time.
+            let _ = process.wait(ENDING);
+        }
+        Ok(there.len())
+    }
+
     fn forget(&self) {
         let gone = account::find(ACCOUNT)
             .and_then(|who| who.map_or(Ok(()), |who| account::delete_profile(&who)));
@@ -204,26 +225,12 @@ impl Pc for ThisPc {
     }
 
     fn run_vpn(&self, vpn: &Vpn) -> io::Result<()> {
-        let (program, rest) = split(&vpn.command);
-        let mut command = Command::new(program);
-        std::os::windows::process::CommandExt::raw_arg(&mut command, rest);
-        let mut child = command.spawn()?;
-        const PAUSE: Duration = Duration::from_millis(100);
-        let mut left = vpn.within;
-        loop {
-            if let Some(status) = child.try_wait()? {
-                return if status.success() {
-                    Ok(())
-                } else {
-                    Err(io::Error::other(format!("it ended with {status}")))
-                };
-            }
-            if left.is_zero() {
-                child.kill()?;
-                return Err(io::Error::new(io::ErrorKind::TimedOut, "it took too long"));
-            }
-            std::thread::park_timeout(PAUSE);
-            left = left.saturating_sub(PAUSE);
+        // As the policies were read; what is wrong with it they say as well.
+        let command = CommandLine::parse(&vpn.command).map_err(io::Error::other)?;
+        match process::run_command(&command, vpn.within)? {
+            Some(0) => Ok(()),
+            Some(code) => Err(io::Error::other(format!("it ended with {code}"))),
+            None => Err(io::Error::new(io::ErrorKind::TimedOut, "it took too long")),
         }
     }
 
@@ -252,15 +259,6 @@ impl Pc for ThisPc {
     fn has_webview(&self) -> bool {
         let version = machine::text(WEBVIEW, "pv").unwrap_or_default();
         !version.is_empty() && version != "0.0.0.0"
-    }
-}
-
-/// A program, in quotes when it has blanks, and the rest.
-fn split(command: &str) -> (&str, &str) {
-    let command = command.trim();
-    match command.strip_prefix('"') {
-        Some(quoted) => quoted.split_once('"').unwrap_or((quoted, "")),
-        None => command.split_once(' ').unwrap_or((command, "")),
     }
 }
 

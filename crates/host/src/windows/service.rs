@@ -47,6 +47,8 @@ const AROUND_HIDDEN: &str =
 const MADE: &str = "made-list-of-hidden";
 /// How often is looked whether a report is due.
 const LOOK: Duration = Duration::from_secs(60);
+/// For everything that runs to be closed when the service stops.
+const TO_CLOSE: Duration = Duration::from_secs(10);
 /// Days that the log is kept.
 const LOG_FILES: usize = 14;
 
@@ -224,7 +226,8 @@ fn serve(screen: Option<PathBuf>, told: &Receiver<Told>) -> Result<()> {
         }
     }
     stop.set();
-    host.stop(None, Cause::Power);
+    // The account must not be left open by a stop in the middle of a run.
+    host.shut(TO_CLOSE);
     let _ = tiles.join();
     let _ = reports.join();
     host.note(Event::Stopped, &Details::none());
@@ -267,7 +270,9 @@ pub fn check() -> Result<Vec<String>> {
         };
         let line = format!("{} {found} {}", fact.check.name(), fact.seen.as_str());
         match fact.found {
-            Found::Breaks | Found::Less => format!("{}: {}", line.trim_end(), fact.check.words()),
+            Found::Breaks | Found::Less => {
+                format!("{}: {}", line.trim_end(), fact.check.remedy().because)
+            }
             Found::Fine | Found::Unknown => line.trim_end().to_owned(),
         }
     };

@@ -101,7 +101,7 @@ fn element(out: &mut String, key: Key, alone: bool) {
     let names = format!(r#"id="{registry}" valueName="{registry}""#);
     let required = if alone { r#" required="true""# } else { "" };
     match kind {
-        Kind::Text { most } | Kind::Secret { most } => {
+        Kind::Text { most } | Kind::Command { most } | Kind::Secret { most } => {
             add!(out, r#"        <text {names}{required} maxLength="{most}" />"#);
         }
         Kind::Number { least, most, .. } => {
@@ -193,7 +193,7 @@ fn presentation(out: &mut String, group: &Group, of: &impl Fn(Both) -> &'static 
         let Definition { registry, kind, .. } = key.definition();
         let label = escaped(of(label(*key)));
         match kind {
-            Kind::Text { .. } | Kind::Secret { .. } => add!(
+            Kind::Text { .. } | Kind::Command { .. } | Kind::Secret { .. } => add!(
                 out,
                 r#"        <textBox refId="{registry}"><label>{label}:</label></textBox>"#
             ),
@@ -324,7 +324,9 @@ fn row(out: &mut String, key: Key) {
         Kind::Number { default, least, most } => {
             (format!("REG_DWORD {least} to {most}"), default.to_string())
         }
-        Kind::Text { most } => (format!("REG_SZ, at most {most} characters"), "-".to_owned()),
+        Kind::Text { most } | Kind::Command { most } => {
+            (format!("REG_SZ, at most {most} characters"), "-".to_owned())
+        }
         Kind::Secret { most } => {
             (format!("REG_SZ, at most {most} characters, secret"), "-".to_owned())
         }

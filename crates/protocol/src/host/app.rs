@@ -64,7 +64,7 @@ pub enum Ask {
     /// What was found on this PC. In `report` mode alone. [`Tell::Facts`].
     Facts,
     /// Try to reach a domain controller, with the administrator's VPN hook where there is one.
-    /// [`Tell::Pc`], after at most a minute.
+    /// [`Tell::Pc`], after at most the time that the hook may take and twice ten seconds.
     Connect,
     /// How it ended. Once.
     Outcome(Ending),

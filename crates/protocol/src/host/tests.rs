@@ -100,6 +100,7 @@ fn tile_tells() -> Vec<tile::Tell> {
         Tell::End { outcome: Outcome::Failed, words: long(), grant: true },
         Tell::Grant(grant()),
         Tell::NoGrant,
+        Tell::Foreground { process: u32::MAX },
     ]
 }
 

@@ -3,8 +3,8 @@
 //!
 //! A connection begins with [`Ask::Hello`]; the answer is [`Tell::Tile`] or [`Tell::NotHere`].
 //! The same connection may then carry one flow: [`Ask::Start`], answered by [`Tell::Status`] or
-//! [`Tell::Refused`]; [`Tell::Status`] and [`Tell::View`] as they come, answered by
-//! [`Ask::Answer`]; [`Ask::Cancel`] at any time; one [`Tell::End`]. Where that says so, one
+//! [`Tell::Refused`]; [`Tell::Status`], [`Tell::View`] and [`Tell::Foreground`] as they come, a view
+//! answered by [`Ask::Answer`]; [`Ask::Cancel`] at any time; one [`Tell::End`]. Where that says so, one
 //! [`Ask::TakeGrant`] gets the [`Tell::Grant`], once; [`Ask::LogonResult`] is the last word. The
 //! flow ends with its connection.
 
@@ -165,6 +165,12 @@ pub enum Tell {
     Grant(Grant),
     /// There is none, or none any more.
     NoGrant,
+    /// The app's window is about to show: keys shall land in it. Only the sign-in screen may hand
+    /// the foreground on.
+    Foreground {
+        /// The app's process.
+        process: u32,
+    },
 }
 
 impl Message for Tell {

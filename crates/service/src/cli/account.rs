@@ -104,18 +104,14 @@ impl Release {
     async fn run(self) -> anyhow::Result<ExitCode> {
         let opened = Opened::open(&self.config).await?;
         let tenant = opened.tenant(&self.tenant).await?.id;
-        let keys = flow::limits_of_name(&opened.keys, tenant, &self.user_id);
-        opened
-            .store
+        let Opened { store, keys, .. } = opened;
+        let user_id = self.user_id.clone();
+        store
             .write(move |mut tx| {
-                Box::pin(async move {
-                    for key in &keys {
-                        tx.forget(key).await?;
-                    }
-                    Ok::<_, StoreError>(())
-                })
+                Box::pin(async move { flow::release_name(&mut tx, &keys, tenant, &user_id).await })
             })
-            .await?;
+            .await
+            .map_err(|cause: StoreError| cause)?;
         say(&format!("`{}` can be tried again.", self.user_id))
     }
 }

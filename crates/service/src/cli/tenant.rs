@@ -1,6 +1,8 @@
 //! `regain-service tenant ...`
 
+mod candid;
 mod mail_domains;
+mod tile;
 
 use std::process::ExitCode;
 
@@ -26,6 +28,11 @@ pub(crate) enum Command {
     /// Says which mail domains are the organisation's own, and shows which its accounts use. An
     /// address in one of them is no gate unless that is said.
     MailDomains(mail_domains::MailDomains),
+    /// Switches candid answers on or off, or says how it stands: on a device that is trusted, the
+    /// person whose device it is learns at once that the account cannot recover, and whom to ask.
+    Candid(candid::Candid),
+    /// Sets the label and the picture of the tile on the sign-in screen; shows them without more.
+    Tile(tile::Tile),
     /// Says whom to write to when no agent is left or one has stopped; shows it without more.
     Alerts(Alerts),
 }
@@ -94,6 +101,8 @@ impl Command {
             Self::List(config) => list(&config).await,
             Self::SetPolicy(command) => command.run().await,
             Self::MailDomains(command) => command.run().await,
+            Self::Candid(command) => command.run().await,
+            Self::Tile(command) => command.run().await,
             Self::Alerts(command) => command.run().await,
         }
     }

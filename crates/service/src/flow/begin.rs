@@ -9,14 +9,16 @@ use protocol::{
     problem::ProblemCode,
     text::UserIdText,
 };
-use recovery::{CaseCode, Limit, Limits, Method, Policy, Session, Timestamp};
+use recovery::{CaseCode, Finding, Lane, Limit, Limits, Method, Policy, Session, Stage, Timestamp};
 use serde_json::json;
 use store::{AccountRow, RecoveryRow, StoreError, Tx, canonical_name};
 
 use super::{
     IdempotencyKey, Refused, Token,
     bot_check::{self, Solved},
-    code, view,
+    code,
+    lane::{self, Offered, Own, Standing},
+    view,
 };
 use crate::{
     audit::{Event, note},
@@ -32,7 +34,7 @@ use crate::{
 /// Only when a challenge cannot be made.
 pub async fn start(service: &Service, tenant: &Tenant, source: IpAddr) -> Result<Start, Refused> {
     let now = service.now();
-    let (begins, limit) = begins_from(service, tenant, source);
+    let (begins, limit) = begins_from(service, tenant, source, code::STRANGER);
     let breaker = code::tenant_key(&service.keys, tenant.id.0);
     let (left, breaker_left) = service
         .store
@@ -90,7 +92,8 @@ pub async fn begin(
     if let Some(why) = service.why_none_ready(tenant.id).await? {
         return Err(Refused::new(why));
     }
-    let new = NewRecovery { request, begin_key, source, solved };
+    let offered = Offered::of(&request, tenant, &solved);
+    let new = NewRecovery { request, begin_key, source, solved, offered };
     let (for_tx, in_tenant) = (Arc::clone(service), Arc::clone(tenant));
     let step = service
         .store
@@ -151,6 +154,7 @@ struct NewRecovery {
     begin_key: [u8; 32],
     source: IpAddr,
     solved: Solved,
+    offered: Offered,
 }
 
 impl NewRecovery {
@@ -168,14 +172,17 @@ impl NewRecovery {
         if !tx.claim(&self.solved.claim, self.solved.expires_at).await? {
             return Err(Refused::new(ProblemCode::BotCheckFailed));
         }
+        let typed = (self.request.user_id.as_str(), self.source);
+        let standing = lane::standing(tx, service, tenant, &self.offered, typed, now).await?;
         // Everything is counted before anything is written.
-        take_source(tx, service, tenant, self.source, now).await?;
-        let mut row = self.row(service, tenant, now);
+        take_source(tx, service, tenant, (self.source, standing.lane), now).await?;
+        let mut row = self.row(service, tenant, &standing, now);
         let account = identify(tx, service, &mut row, &self.request.user_id, now).await?;
-        let only = choose_only(tx, service, &mut row, now).await?;
+        let is_own = is_own(&standing.own, &row);
+        let only = go_on(tx, service, &mut row, (account.as_ref(), is_own), now).await?;
         tx.add_recovery(&row, now).await?;
-        let detail = json!({ "source": self.source.to_string(), "lane": row.lane });
-        note(tx, &row, Event::RecoveryBegun, detail, now).await?;
+        note(tx, &row, Event::RecoveryBegun, standing.detail(self.source), now).await?;
+        note_candour(tx, &row, now).await?;
         if let Some(method) = only {
             code::send(tx, service, &mut row, account.as_ref(), method, now).await?;
         }
@@ -184,7 +191,13 @@ impl NewRecovery {
         answer(tx, service, tenant, &row).await
     }
 
-    fn row(&self, service: &Service, tenant: &Tenant, now: Timestamp) -> RecoveryRow {
+    fn row(
+        &self,
+        service: &Service,
+        tenant: &Tenant,
+        standing: &Standing,
+        now: Timestamp,
+    ) -> RecoveryRow {
         let mut rng = service.rng();
         RecoveryRow {
             id: RecoveryId::new(now.unix_millis(), &mut *rng).0,
@@ -194,7 +207,12 @@ impl NewRecovery {
             name_key: Vec::new(),
             user_id: String::new(),
             account: None,
-            lane: code::STRANGER.as_str().to_owned(),
+            lane: standing.lane.as_str().to_owned(),
+            device: standing.device,
+            own_account: match standing.own {
+                Own::Account(account) => Some(account),
+                Own::Nobody | Own::Unknown(_) => None,
+            },
             reason: view::reason_text(self.request.reason).to_owned(),
             language: service.locales.choose(&self.request.language).to_owned(),
             step: 0,
@@ -227,21 +245,27 @@ pub(super) async fn take_source(
     tx: &mut Tx<'_>,
     service: &Service,
     tenant: &Tenant,
-    source: IpAddr,
+    (source, lane): (IpAddr, Lane),
     now: Timestamp,
 ) -> Result<(), Refused> {
-    let (key, limit) = begins_from(service, tenant, source);
+    let (key, limit) = begins_from(service, tenant, source, lane);
     match tx.take(&key, limit, now).await? {
         Some(until) => Err(Refused::too_many(now.until(until))),
         None => Ok(()),
     }
 }
 
-fn begins_from(service: &Service, tenant: &Tenant, source: IpAddr) -> ([u8; 32], Limit) {
+/// The count of beginnings from an address.
+pub(super) fn begins_from(
+    service: &Service,
+    tenant: &Tenant,
+    source: IpAddr,
+    lane: Lane,
+) -> ([u8; 32], Limit) {
     let most = service.config.limits.begins_per_source_per_hour;
     let limit = Limit { most, ..Limits::BEGIN_BY_SOURCE };
     let of = [tenant.id.0.as_bytes().as_slice(), &code::source_block(source)];
-    (code::limit_key(&service.keys, limit, code::STRANGER.as_str(), &of), limit)
+    (code::limit_key(&service.keys, limit, lane.as_str(), &of), limit)
 }
 
 async fn answer(
@@ -266,14 +290,55 @@ pub(super) async fn identify(
     let canonical = canonical_name(typed.as_str());
     row.name_key = code::name_key(&service.keys, row.tenant, typed.as_str()).to_vec();
     row.user_id = typed.as_str().to_owned();
-    let key = code::limit_key(&service.keys, Limits::BEGIN_BY_NAME, &row.lane, &[&row.name_key]);
-    if let Some(until) = tx.take(&key, Limits::BEGIN_BY_NAME, now).await? {
+    if let Some(until) = lane::BEGIN.take(tx, service, row, now).await? {
         return Err(Refused::too_many(now.until(until)));
     }
     let account = tx.account_of_name(row.tenant, &canonical).await?;
     row.account = account.as_ref().map(|account| account.id);
     row.code = None;
     Ok(account)
+}
+
+/// Whether the name typed is that of the person whose device this is, as a device says that may
+/// be told the truth.
+fn is_own(own: &Own, row: &RecoveryRow) -> bool {
+    match own {
+        Own::Nobody => false,
+        Own::Account(account) => row.account == Some(*account),
+        Own::Unknown(name) => row.account.is_none() && canonical_name(&row.user_id) == *name,
+    }
+}
+
+/// From the name to what is asked next. Whoever may hear the truth of the account (`is_own`) and
+/// cannot recover with it is told so instead; everybody else gets the same flow.
+pub(super) async fn go_on(
+    tx: &mut Tx<'_>,
+    service: &Service,
+    row: &mut RecoveryRow,
+    (account, is_own): (Option<&AccountRow>, bool),
+    now: Timestamp,
+) -> Result<Option<Method>, Refused> {
+    if is_own {
+        let why = account.map_or(Some(Finding::NotSetUp), |a| code::why_it_cannot(a, now));
+        if let Some(finding) = why {
+            row.session.cannot_recover(finding)?;
+            return Ok(None);
+        }
+    }
+    choose_only(tx, service, row, now).await
+}
+
+/// What was told before any gate is in the trail.
+pub(super) async fn note_candour(
+    tx: &mut Tx<'_>,
+    row: &RecoveryRow,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let Stage::CannotRecover { finding } = row.session.stage else {
+        return Ok(());
+    };
+    let detail = json!({ "finding": finding, "device": row.device });
+    note(tx, row, Event::CannotRecover, detail, now).await
 }
 
 /// No choice page where there is one method only: its code is sent at once. Counts the sending

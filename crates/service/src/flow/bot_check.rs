@@ -56,6 +56,8 @@ pub(super) fn challenge(
 
 /// A solution that holds: what to claim, so that it holds once.
 pub(super) struct Solved {
+    /// The challenge's nonce.
+    pub(super) nonce: String,
     /// The key of the one-time claim.
     pub(super) claim: [u8; 32],
     /// When the claim may be forgotten.
@@ -75,9 +77,9 @@ pub(super) fn verify(keys: &Keys, tenant: TenantId, text: &str, now: Timestamp) 
     }
     let options =
         VerifySolutionOptions::new(&payload.challenge, &payload.solution, keys.bot_check_secret());
-    let nonce = payload.challenge.parameters.nonce.as_bytes();
-    let claim = keys.hash(Purpose::BotCheck, &[nonce]);
-    verify_solution(options).ok()?.verified.then_some(Solved { claim, expires_at })
+    let nonce = payload.challenge.parameters.nonce.clone();
+    let claim = keys.hash(Purpose::BotCheck, &[nonce.as_bytes()]);
+    verify_solution(options).ok()?.verified.then_some(Solved { nonce, claim, expires_at })
 }
 
 fn issued_at(challenge: &Challenge, tenant: TenantId) -> Option<Timestamp> {

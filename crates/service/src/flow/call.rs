@@ -12,13 +12,15 @@ use protocol::{
     sealed::{RecipientKey, SealedPassword},
     text::{CodeText, UserIdText},
 };
-use recovery::{Act, Call, CodeVerdict, Limit, Limits, Method, Stage, StageName, Times, Timestamp};
+use recovery::{
+    Act, Call, CodeVerdict, Lane, Limit, Limits, Method, Stage, StageName, Times, Timestamp,
+};
 use serde_json::json;
 use store::{AccountRow, OperationRow, OperationState, RecoveryRow, StoreError, Tx};
 
 use super::{
     IdempotencyKey, Refused, Token,
-    begin::{choose_only, identify, take_source},
+    begin::{choose_only, go_on, identify, note_candour, take_source},
     code, limit_key,
     token::TokenAge,
     view,
@@ -246,10 +248,13 @@ async fn change_user_id(
     now: Timestamp,
 ) -> Result<(), Refused> {
     row.session.change_user_id(now)?;
-    take_source(tx, service, tenant, source, now).await?;
+    let lane = if row.device.is_some() { Lane::EnrolledDevice } else { Lane::Stranger };
+    take_source(tx, service, tenant, (source, lane), now).await?;
     let account = identify(tx, service, row, typed, now).await?;
-    let only = choose_only(tx, service, row, now).await?;
+    let is_own = row.own_account.is_some() && row.account == row.own_account;
+    let only = go_on(tx, service, row, (account.as_ref(), is_own), now).await?;
     note(tx, row, Event::UserIdChanged, json!({}), now).await?;
+    note_candour(tx, row, now).await?;
     if let Some(method) = only {
         code::send(tx, service, row, account.as_ref(), method, now).await?;
     }
@@ -538,7 +543,8 @@ fn act_limit(act: Act) -> Limit {
 
 fn act_key(service: &Service, row: &RecoveryRow, limit: Limit) -> [u8; 32] {
     let account = row.account.unwrap_or_default();
-    limit_key(&service.keys, limit, &row.lane, &[account.as_bytes()])
+    // One count for whatever lane: who gets this far passed the gates, so that no stranger uses it up.
+    limit_key(&service.keys, limit, "any", &[account.as_bytes()])
 }
 
 /// One query, whosever the name is.

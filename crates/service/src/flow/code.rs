@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use recovery::{Address, Code, CodeVerdict, Lane, Limit, Limits, Method, Timestamp};
+use recovery::{Address, Code, CodeVerdict, Finding, Lane, Limit, Limits, Method, Timestamp};
 use store::{AccountRow, CodeRowRecord, RecoveryRow, Tx, canonical_name};
 use uuid::Uuid;
 
@@ -10,7 +10,7 @@ use protocol::text::CodeText;
 use rand::Rng as _;
 
 use super::{
-    Refused,
+    Refused, lane,
     message::{Message, MessageKind, Recipient, post},
 };
 use crate::{
@@ -33,11 +33,10 @@ pub(super) async fn admit_send(
     row: &RecoveryRow,
     now: Timestamp,
 ) -> Result<(), Refused> {
-    let sends = limit_key(&service.keys, Limits::SEND_BY_NAME, &row.lane, &[&row.name_key]);
-    if let Some(until) = tx.take(&sends, Limits::SEND_BY_NAME, now).await? {
+    if let Some(until) = lane::SEND.take(tx, service, row, now).await? {
         return Err(Refused::too_many(now.until(until)));
     }
-    if tx.left(&wrong_key(service, row), Limits::WRONG_CODE, now).await? == 0 {
+    if lane::WRONG.is_used_up(tx, service, row, now).await? {
         return Err(Refused::too_many(Limits::WRONG_CODE.shut));
     }
     Ok(())
@@ -77,8 +76,19 @@ pub(super) async fn send(
 }
 
 /// Whether an account can pass the email gate at all.
-pub(super) fn can_recover(account: &AccountRow, now: Timestamp) -> bool {
-    email_version(account, now) != 0 && account.enabled && !account.protected
+fn can_recover(account: &AccountRow, now: Timestamp) -> bool {
+    why_it_cannot(account, now).is_none()
+}
+
+/// Why an account cannot pass the email gate.
+pub(super) fn why_it_cannot(account: &AccountRow, now: Timestamp) -> Option<Finding> {
+    if account.protected {
+        Some(Finding::Protected)
+    } else if !account.enabled {
+        Some(Finding::Disabled)
+    } else {
+        (email_version(account, now) == 0).then_some(Finding::NotSetUp)
+    }
 }
 
 /// The version of the address that counts as an email gate now; 0 where none does: one that is
@@ -128,11 +138,12 @@ pub(super) async fn compare(
     source: IpAddr,
     now: Timestamp,
 ) -> Result<CodeVerdict, Refused> {
-    let from_here = source_key(service, row, Limits::WRONG_CODE_BY_SOURCE, source);
-    if tx.left(&from_here, Limits::WRONG_CODE_BY_SOURCE, now).await? == 0 {
-        return Err(Refused::too_many(Limits::WRONG_CODE_BY_SOURCE.shut));
+    let lane = if row.device.is_some() { Lane::EnrolledDevice } else { STRANGER };
+    let (from_here, limit) = wrong_from(&service.keys, row.tenant, source, lane);
+    if tx.left(&from_here, limit, now).await? == 0 {
+        return Err(Refused::too_many(limit.shut));
     }
-    if tx.left(&wrong_key(service, row), Limits::WRONG_CODE, now).await? == 0 {
+    if lane::WRONG.is_used_up(tx, service, row, now).await? {
         return Ok(CodeVerdict::Spent);
     }
     let Some(code) = tx.code(row.code.unwrap_or_default()).await? else {
@@ -152,31 +163,12 @@ pub(super) async fn compare(
         let address_version = code.address_version;
         return Ok(CodeVerdict::Right { address_version, code: *code.id.as_bytes() });
     }
-    let key = wrong_key(service, row);
-    tx.take(&key, Limits::WRONG_CODE, now).await?;
-    tx.take(&from_here, Limits::WRONG_CODE_BY_SOURCE, now).await?;
+    tx.take(&from_here, limit, now).await?;
     let in_tenant = tenant_key(&service.keys, row.tenant);
     tx.take(&in_tenant, Limits::WRONG_CODE_IN_TENANT, now).await?;
-    if tx.left(&key, Limits::WRONG_CODE, now).await? == 0 {
-        // Shut the door now, for everybody who types this name.
-        tx.take(&key, Limits::WRONG_CODE, now).await?;
-        return Ok(CodeVerdict::Spent);
-    }
-    Ok(CodeVerdict::Wrong)
-}
-
-/// The counts that shut a name out, in every lane: what an administrator forgets to let it in
-/// again (catalogue THR-06).
-pub fn limits_of_name(keys: &Keys, tenant: Uuid, typed: &str) -> Vec<[u8; 32]> {
-    let name_key = name_key(keys, tenant, typed);
-    let mut of_name = Vec::new();
-    for lane in [Lane::Stranger, Lane::EnrolledDevice].map(Lane::as_str) {
-        let wrong: [&[u8]; 2] = [&name_key, b"email"];
-        of_name.push(limit_key(keys, Limits::WRONG_CODE, lane, &wrong));
-        of_name.push(limit_key(keys, Limits::BEGIN_BY_NAME, lane, &[&name_key]));
-        of_name.push(limit_key(keys, Limits::SEND_BY_NAME, lane, &[&name_key]));
-    }
-    of_name
+    // The last one shuts the door now, for everybody who types this name in this lane.
+    let was_last = lane::WRONG.take_last(tx, service, row, now).await?;
+    Ok(if was_last { CodeVerdict::Spent } else { CodeVerdict::Wrong })
 }
 
 /// The keyed hash under which a typed name is counted.
@@ -190,7 +182,7 @@ pub(crate) async fn forget_wrong(
     service: &Service,
     row: &RecoveryRow,
 ) -> Result<(), store::StoreError> {
-    tx.forget(&wrong_key(service, row)).await
+    lane::WRONG.forget(tx, service, row).await
 }
 
 /// The key of the tenant's breaker.
@@ -198,9 +190,16 @@ pub(super) fn tenant_key(keys: &Keys, tenant: Uuid) -> [u8; 32] {
     limit_key(keys, Limits::WRONG_CODE_IN_TENANT, STRANGER.as_str(), &[tenant.as_bytes()])
 }
 
-fn source_key(service: &Service, row: &RecoveryRow, limit: Limit, source: IpAddr) -> [u8; 32] {
-    let of = [row.tenant.as_bytes().as_slice(), &source_block(source)];
-    limit_key(&service.keys, limit, &row.lane, &of)
+/// The count of wrong codes from an address.
+pub(super) fn wrong_from(
+    keys: &Keys,
+    tenant: Uuid,
+    source: IpAddr,
+    lane: Lane,
+) -> ([u8; 32], Limit) {
+    let limit = Limits::WRONG_CODE_BY_SOURCE;
+    let of = [tenant.as_bytes().as_slice(), &source_block(source)];
+    (limit_key(keys, limit, lane.as_str(), &of), limit)
 }
 
 /// An IPv4 address, or the /64 of an IPv6 one (catalogue TEL-03).
@@ -209,10 +208,6 @@ pub(crate) fn source_block(source: IpAddr) -> Vec<u8> {
         IpAddr::V4(v4) => v4.octets().to_vec(),
         IpAddr::V6(v6) => v6.octets()[..8].to_vec(),
     }
-}
-
-fn wrong_key(service: &Service, row: &RecoveryRow) -> [u8; 32] {
-    limit_key(&service.keys, Limits::WRONG_CODE, &row.lane, &[&row.name_key, b"email"])
 }
 
 /// The lane of a caller without a device key.

@@ -6,8 +6,8 @@ use std::{sync::Arc, time::Duration};
 use password::PasswordRules;
 use protocol::{
     api::{
-        Act as ApiAct, Call as ApiCall, Ended as ApiEnded, Finding as ApiFinding, Gate, MethodKind,
-        MethodOffer, Plain, Reason, Stage as ApiStage, View,
+        Act as ApiAct, Call as ApiCall, Ended as ApiEnded, Finding as ApiFinding, Gate, Help,
+        MethodKind, MethodOffer, Plain, Reason, Stage as ApiStage, View,
     },
     directory::{AccountStatus, NotDone},
     id::{OperationId, TenantId},
@@ -225,7 +225,7 @@ pub async fn of(
         case_code: row.case_code.clone(),
         user_id: row.user_id.clone(),
         reason: reason_of(&row.reason),
-        plain: plain(service, row, &stage, &calls),
+        plain: plain(service, tenant, row, &stage, &calls),
         stage,
         calls,
         ends_in_s: now.until(ends_at).seconds_up(),
@@ -252,6 +252,10 @@ async fn stage(
                 methods.push(offer(tx, service, tenant, row, method).await?);
             }
             ApiStage::ChooseMethod { gate, methods }
+        }
+        // Drawn as what is found after the gates where nothing can be done about it.
+        Stage::CannotRecover { finding } => {
+            ApiStage::Choice { finding: finding_of(*finding), acts: Vec::new() }
         }
         Stage::EnterCode { method, sent_at } => {
             let good_until = sent_at.plus(session.policy.code_life(*method));
@@ -376,8 +380,21 @@ fn reason_not(row: &RecoveryRow) -> Option<NotDone> {
     row.reason_not.as_ref().and_then(|text| serde_json::from_str(text).ok())
 }
 
-fn plain(service: &Service, row: &RecoveryRow, stage: &ApiStage, calls: &[ApiCall]) -> Plain {
+fn plain(
+    service: &Service,
+    tenant: &Tenant,
+    row: &RecoveryRow,
+    stage: &ApiStage,
+    calls: &[ApiCall],
+) -> Plain {
     let key = match stage {
+        ApiStage::Choice { finding: ApiFinding::Protected, .. } if is_candid(row) => {
+            "cannot-recover-protected"
+        }
+        ApiStage::Choice { finding: ApiFinding::Disabled, .. } if is_candid(row) => {
+            "cannot-recover-disabled"
+        }
+        ApiStage::Choice { .. } if is_candid(row) => "cannot-recover-not-set-up",
         ApiStage::ChooseMethod { .. } => "choose-method",
         ApiStage::EnterCode { .. } => "enter-code",
         ApiStage::Checking => "checking",
@@ -392,11 +409,24 @@ fn plain(service: &Service, row: &RecoveryRow, stage: &ApiStage, calls: &[ApiCal
         ApiStage::NotKnown { .. } => "not-known",
         ApiStage::Ended { .. } => "ended",
     };
-    let say = |part: &str| {
-        service.locales.say(&row.language, &format!("view-{key}-{part}"), &[("user", &row.user_id)])
-    };
+    let help = help_words(&tenant.face.help);
+    let named = [("user", row.user_id.as_str()), ("help", &help)];
+    let say =
+        |part: &str| service.locales.say(&row.language, &format!("view-{key}-{part}"), &named);
     let action = calls.iter().copied().find(|call| *call == ApiCall::Cancel);
     Plain { title: say("title"), text: say("text"), action }
+}
+
+/// Whether the truth was said before any gate.
+fn is_candid(row: &RecoveryRow) -> bool {
+    matches!(row.session.stage, Stage::CannotRecover { .. })
+}
+
+/// Whom to ask, in one line.
+fn help_words(help: &Help) -> String {
+    let name = (!help.name.is_empty()).then_some(&help.name);
+    let all = [name, help.phone.as_ref(), help.hours.as_ref(), help.url.as_ref()];
+    all.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join(", ")
 }
 
 /// The stored text of a reason.
@@ -454,6 +484,7 @@ fn finding_of(finding: Finding) -> ApiFinding {
         Finding::Protected => ApiFinding::Protected,
         Finding::TwoForests => ApiFinding::TwoForests,
         Finding::Unreachable => ApiFinding::Unreachable,
+        Finding::NotSetUp => ApiFinding::NotSetUp,
     }
 }
 

@@ -82,9 +82,14 @@ impl Heard {
 impl Lab {
     /// With one tenant and one directory of this kind.
     pub async fn with(kind: DirectoryKind) -> Self {
+        Self::with_limits(kind, LimitsConfig::default()).await
+    }
+
+    /// The same, with limits of its own.
+    pub async fn with_limits(kind: DirectoryKind, limits: LimitsConfig) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = HandClock::at(START);
-        let service = open(&folder.path().join("regain.db"), &clock).await;
+        let service = open(&folder.path().join("regain.db"), &clock, limits).await;
         let tenant = TenantRow {
             id: TENANT,
             host: HOST.to_owned(),
@@ -113,7 +118,8 @@ impl Lab {
 
     /// The same folder with a new process on it.
     pub async fn restarted(self) -> Self {
-        let service = open(&self.folder.path().join("regain.db"), &self.clock).await;
+        let limits = self.service.config.limits;
+        let service = open(&self.folder.path().join("regain.db"), &self.clock, limits).await;
         jobs::start(&service);
         let router = http::router(&service);
         Self { service, router, ..self }
@@ -516,7 +522,7 @@ impl Default for Person {
     }
 }
 
-async fn open(database: &std::path::Path, clock: &HandClock) -> Arc<Service> {
+async fn open(database: &std::path::Path, clock: &HandClock, limits: LimitsConfig) -> Arc<Service> {
     let store = Store::open(database).await.unwrap();
     let config = Config {
         service: ServiceConfig {
@@ -537,7 +543,7 @@ async fn open(database: &std::path::Path, clock: &HandClock) -> Arc<Service> {
             password_file: None,
         },
         bot_check: BotCheckConfig { rounds: 1 },
-        limits: LimitsConfig::default(),
+        limits,
     };
     let keys = Keys::new([7; 32]);
     Service::new(config, store, keys, Arc::new(clock.clone()), StdRng::seed_from_u64(3)).unwrap()

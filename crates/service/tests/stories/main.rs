@@ -5,8 +5,12 @@
 
 mod alerts;
 mod attackers;
+mod candour;
 mod changes;
+mod devices;
 mod harness;
+mod lanes;
+mod pc;
 mod recoveries;
 mod repetitions;
 mod synchronisation;

@@ -21,6 +21,8 @@ use protocol::host::{
 use zeroize::Zeroizing;
 
 pub(crate) const NAME: &str = "regain-host";
+/// The app's process, where it shows.
+pub(crate) const SHOWN: u32 = 4242;
 const MODE: &str = r"C:\host-mode";
 const HEARD: &str = r"C:\host-heard";
 
@@ -97,6 +99,7 @@ fn converse(pipe: &Pipe) -> Result<()> {
         ("chatty", _) => chat(&mut pipe),
         (_, Form::Simple) => show_a_page(&mut pipe),
         ("stays", Form::Full) => stay(&mut pipe),
+        ("shows", Form::Full) => show(&mut pipe),
         ("grants", Form::Full) => grant(&mut pipe),
         (_, Form::Full) => do_it(&mut pipe),
     };
@@ -120,6 +123,12 @@ fn stay(pipe: &mut Talk<'_>) -> Result<()> {
         None => note("gone"),
         Some(_) => note("something else"),
     }
+}
+
+/// The app is about to show, and then is drawn.
+fn show(pipe: &mut Talk<'_>) -> Result<()> {
+    write_to(pipe, &Tell::Foreground { process: SHOWN })?;
+    stay(pipe)
 }
 
 fn chat(pipe: &mut Talk<'_>) -> Result<()> {

@@ -50,6 +50,8 @@ pub(crate) fn tell(story: &str, rest: &[&str]) -> Result<()> {
         "other-screens" => other_screens(),
         "switched-off" => switched_off(),
         "calls-back" => calls_back(),
+        "lets-go-within" => lets_go_within(),
+        "foreground" => foreground(),
         "untidy" => untidy(),
         "races" => races(),
         "panics" => panics(),
@@ -352,6 +354,53 @@ fn calls_back() -> Result<()> {
     Screen::open(LOGON, &[])?.close()
 }
 
+/// The screen lets a tile go while the tile tells it something: it is told nothing more.
+fn lets_go_within() -> Result<()> {
+    host::play("stays")?;
+    let calls = counter();
+    let counted = calls.clone();
+    let call_back =
+        Rc::new(move |tile: &windows::Win32::UI::Shell::ICredentialProviderCredential| {
+            *counted.borrow_mut() += 1;
+            // SAFETY: alive, on this thread.
+            let _ = unsafe { tile.UnAdvise() };
+        });
+    let mut screen = Screen::with(load()?, LOGON, &[Some(ANN)], Some(call_back.clone()))?;
+    screen.wait_for_tiles(Some(call_back))?;
+    let tile = screen.tile_of(Some(ANN))?;
+    tile.follow(field::OPEN)?;
+    pump();
+    ensure!(*calls.borrow() == 1, "{} calls after it let go", *calls.borrow() - 1);
+    ensure!(!tile.log.borrow().contains(&Told::End), "the end of a batch after it let go");
+    // Whoever listens next is told the rest.
+    let log = crate::fakes::Log::default();
+    let listener = crate::fakes::TileEvents { log: log.clone(), call_back: None };
+    let listener: windows::Win32::UI::Shell::ICredentialProviderCredentialEvents =
+        windows::Win32::UI::Shell::ICredentialProviderCredentialEvents2::from(listener).into();
+    // SAFETY: alive, on this thread.
+    unsafe { tile.tile.Advise(&listener) }?;
+    tile.follow(field::CANCEL)?;
+    let is_told = |told: &Told| matches!(told, Told::State(field::OPEN, state) if *state != 0);
+    ensure!(log.borrow().iter().any(is_told), "{:?}", log.borrow());
+    screen.close()
+}
+
+/// The app that is about to show is handed the foreground. Only the library that is made for tests
+/// says to whom.
+fn foreground() -> Result<()> {
+    host::play("shows")?;
+    let screen = Screen::open(LOGON, &[Some(ANN)])?;
+    let tile = screen.tile_of(Some(ANN))?;
+    tile.follow(field::OPEN)?;
+    let to = || std::env::var("REGAIN_FOREGROUND").unwrap_or_default();
+    ensure!(to().is_empty(), "before the host says so");
+    until("the foreground", || to() == host::SHOWN.to_string())?;
+    let in_front =
+        |tile: &Tile| tile.told(field::TEXT).as_deref() == Some("The window is in front.");
+    until("the app", || in_front(tile))?;
+    screen.close()
+}
+
 /// A screen that lets go twice, too early, or not at all.
 fn untidy() -> Result<()> {
     host::play("stays")?;
@@ -464,11 +513,11 @@ fn panic_at(entry: &str) -> Result<()> {
             *faults.borrow_mut() += 1;
         }
     };
-    // One that was made before it breaks: it must stop as well.
+    // What was made before it breaks: it must stop as well.
     // SAFETY: the only thread so far.
     unsafe { std::env::set_var("REGAIN_PANIC_AT", "") };
-    let before = load()?;
-    // SAFETY: as above.
+    let before = Screen::open(LOGON, &[Some(ANN)])?;
+    // SAFETY: the worker of the library reads no environment.
     unsafe { std::env::set_var("REGAIN_PANIC_AT", entry) };
     match load() {
         Ok(provider) => everything(&provider, &saw, &|| *faults.borrow() > 0),
@@ -479,8 +528,91 @@ fn panic_at(entry: &str) -> Result<()> {
     ensure!(*faults.borrow() > 0 || !is_told, "nobody was told of the panic");
     // SAFETY: the worker of the library reads no environment.
     unsafe { std::env::set_var("REGAIN_PANIC_AT", "") };
-    is_not_served(&before, LOGON).context("after a panic")?;
+    is_not_served(&before.provider, LOGON).context("after a panic")?;
+    let answered = still_answered(&before)?;
+    ensure!(answered.is_empty(), "answered after a panic in {entry}: {answered:?}");
     is_refused()
+}
+
+/// Which calls of what was made before a panic are still answered otherwise than by a failure.
+fn still_answered(screen: &Screen) -> Result<Vec<&'static str>> {
+    use windows::{
+        Win32::UI::Shell::{
+            ICredentialProviderCredential2, ICredentialProviderCredentialEvents2,
+            ICredentialProviderCredentialWithFieldOptions, ICredentialProviderEvents,
+            ICredentialProviderSetUserArray, ICredentialProviderUserArray,
+        },
+        core::Interface as _,
+    };
+    let (provider, tile) = (&screen.provider, screen.tile_of(Some(ANN))?);
+    let own = &tile.tile;
+    let mut answered = Vec::new();
+    macro_rules! fails {
+        ($name:literal, $call:expr) => {
+            if $call.is_ok() {
+                answered.push($name);
+            }
+        };
+    }
+    let others = CREDENTIAL_PROVIDER_CREDENTIAL_SERIALIZATION::default();
+    let users: ICredentialProviderUserArray = crate::fakes::Users(vec![Some(ANN)]).into();
+    let wants: ICredentialProviderSetUserArray = provider.cast()?;
+    let events: ICredentialProviderEvents = crate::fakes::Events(Default::default()).into();
+    let listener: windows::Win32::UI::Shell::ICredentialProviderCredentialEvents =
+        ICredentialProviderCredentialEvents2::from(crate::fakes::TileEvents {
+            log: Default::default(),
+            call_back: None,
+        })
+        .into();
+    let second: ICredentialProviderCredential2 = own.cast()?;
+    let options: ICredentialProviderCredentialWithFieldOptions = own.cast()?;
+    let (mut count, mut default, mut by_itself) = (0, 0, Default::default());
+    let (mut checked, mut label) = (Default::default(), windows::core::PWSTR::null());
+    // SAFETY: here and below: alive, on this thread, with places to write to.
+    fails!("SetSerialization", unsafe { provider.SetSerialization(&raw const others) });
+    // SAFETY: as above.
+    fails!("SetUserArray", unsafe { wants.SetUserArray(&users) });
+    // SAFETY: as above.
+    fails!("Advise", unsafe { provider.Advise(&events, 1) });
+    // SAFETY: as above.
+    fails!("GetFieldDescriptorCount", unsafe { provider.GetFieldDescriptorCount() });
+    // SAFETY: as above.
+    fails!("GetFieldDescriptorAt", unsafe { provider.GetFieldDescriptorAt(0) });
+    // SAFETY: as above.
+    fails!("GetCredentialCount", unsafe {
+        provider.GetCredentialCount(&raw mut count, &raw mut default, &raw mut by_itself)
+    });
+    // SAFETY: as above.
+    fails!("GetCredentialAt", unsafe { provider.GetCredentialAt(0) });
+    // SAFETY: as above.
+    fails!("Credential.Advise", unsafe { own.Advise(&listener) });
+    // SAFETY: as above.
+    fails!("GetUserSid", unsafe { second.GetUserSid() });
+    // SAFETY: as above.
+    fails!("GetFieldOptions", unsafe { options.GetFieldOptions(0) });
+    // SAFETY: as above.
+    fails!("SetSelected", unsafe { own.SetSelected() });
+    // SAFETY: as above.
+    fails!("SetDeselected", unsafe { own.SetDeselected() });
+    // SAFETY: as above.
+    fails!("GetBitmapValue", unsafe { own.GetBitmapValue(0) });
+    // SAFETY: as above.
+    fails!("GetSubmitButtonValue", unsafe { own.GetSubmitButtonValue(field::BUTTON) });
+    // SAFETY: as above.
+    fails!("GetCheckboxValue", unsafe {
+        own.GetCheckboxValue(0, &raw mut checked, &raw mut label)
+    });
+    fails!("GetFieldState", tile.state(field::TEXT));
+    fails!("GetStringValue", tile.text(field::TEXT));
+    fails!("SetStringValue", tile.type_in(field::FIRST_TEXT, "x"));
+    fails!("CommandLinkClicked", tile.follow(field::OPEN));
+    fails!("GetSerialization", tile.press());
+    fails!("ReportResult", tile.report(-1));
+    // SAFETY: as above.
+    fails!("Credential.UnAdvise", unsafe { own.UnAdvise() });
+    // SAFETY: as above.
+    fails!("UnAdvise", unsafe { provider.UnAdvise() });
+    Ok(answered)
 }
 
 fn everything(

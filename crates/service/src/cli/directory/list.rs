@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use store::{AgentRow, DirectoryKind, DirectoryRow, StoreError};
 use uuid::Uuid;
 
-use super::{ConfigFile, Opened, say};
+use super::{super::ago, ConfigFile, Opened, say};
 use crate::agent_state::AgentState;
 
 #[derive(Args)]
@@ -198,15 +198,6 @@ fn facts(agent: &AgentRow, seen: Seen) -> Vec<String> {
 /// Whether it knows the service's newest link key. One that was removed needs none.
 fn has_link_key(agent: &AgentRow, seen: Seen) -> bool {
     agent.revoked || agent.link_generation >= seen.link_generation
-}
-
-fn ago(seconds: u32) -> String {
-    match seconds {
-        0..120 => format!("{seconds} s"),
-        120..7200 => format!("{} min", seconds / 60),
-        7200..172_800 => format!("{} h", seconds / 3600),
-        _ => format!("{} days", seconds / 86_400),
-    }
 }
 
 fn agent_json(agent: &AgentRow, seen: Seen) -> Value {
