@@ -65,6 +65,8 @@ pub struct Machine {
     pub unix: i64,
     /// What was done with the account, in order.
     pub account_log: Vec<&'static str>,
+    /// What went to the event log, in order.
+    pub events: Vec<(Event, Details)>,
     /// Whether passwords of earlier sign-ins are kept.
     pub cached_sign_in: Known,
     /// Processes of the app's account that nobody knows of.
@@ -73,8 +75,6 @@ pub struct Machine {
     pub immortal: bool,
     /// Looking for a controller takes until this is taken back.
     pub controller_hangs: bool,
-    /// What went to the event log, in order.
-    pub events: Vec<(Event, Details)>,
 }
 
 /// A value of the double's registry.
@@ -105,11 +105,11 @@ impl Default for Machine {
             now: Duration::ZERO,
             unix: 1_800_000_000,
             account_log: Vec::new(),
+            events: Vec::new(),
             cached_sign_in: Known::Unknown,
             strays: 0,
             immortal: false,
             controller_hangs: false,
-            events: Vec::new(),
         }
     }
 }

@@ -179,7 +179,6 @@ impl Host {
     pub fn open(parts: Parts, mut random: Random) -> io::Result<Arc<Self>> {
         let journal = Journal::open(&parts.folder)?;
         let tidied = tidy(&journal, &*parts.accounts);
-        let left = tidied.is_err();
         let policy = parts.settings.policy();
         let version = env!("CARGO_PKG_VERSION");
         let unix = parts.clock.unix();
@@ -193,17 +192,13 @@ impl Host {
             watch: Mutex::default(),
             schedule: Mutex::new(schedule),
             flows: Mutex::default(),
-            used: Mutex::new(Used { by: Busy::No, left, stops: false }),
+            used: Mutex::new(Used { by: Busy::No, left: tidied.is_err(), stops: false }),
             free: Condvar::new(),
             sight: Arc::default(),
             connecting: Mutex::new(()),
             parts,
         });
-        match tidied {
-            Ok(0) => {}
-            Ok(left) => host.note(events::Event::LeftOpen, &Details::none().with("runs", &left)),
-            Err(error) => host.note(events::Event::NotClosed, &Details::none().cause(&error)),
-        }
+        host.note_tidied(&tidied);
         host.look_for_key();
         Ok(host)
     }
@@ -420,7 +415,9 @@ impl Host {
         let left = locked(&self.used).left;
         // Whatever runs under the account is of an earlier run, or is nobody's.
         end_processes(&*parts.accounts)?;
-        if left && tidy(&self.journal, &*parts.accounts).is_ok() {
+        let tidied = if left { tidy(&self.journal, &*parts.accounts) } else { Ok(0) };
+        self.note_tidied(&tidied);
+        if left && tidied.is_ok() {
             locked(&self.used).left = false;
         }
         let opened = self.journal.begin(run)?;
@@ -458,11 +455,11 @@ impl Host {
     }
 }
 
-/// Closes what a host before this one left open, or a run that could not be closed: how many runs
-/// those were.
+/// Closes what a host before this one left open, or a run that could not be closed: how many runs.
 fn tidy(journal: &Journal, accounts: &dyn Accounts) -> io::Result<usize> {
-    // First, so that nobody can begin anything under it; the journal tells what fails.
-    let _ = accounts.disable();
+    if let Err(error) = accounts.disable() {
+        tracing::error!("the app's account: {error}");
+    }
     end_processes(accounts).and_then(|()| journal.tidy(accounts))
 }
 /// Until none is left: one that is ended may have started another a moment before.
@@ -744,10 +741,10 @@ impl<'a> Driver<'a> {
     fn tell_tile(&mut self, tell: &tile::Tell) {
         if let tile::Tell::End { outcome, .. } = tell {
             self.outcome = Some(*outcome);
-            // Everything is closed; the tile may take its time with a grant.
             if self.tile.is_some() {
                 self.host.note_ended(self.session, *outcome, self.flow.begun());
             }
+            // Everything is closed; the tile may take its time with a grant.
             if std::mem::take(&mut self.is_busy) {
                 self.host.give_back();
             }

@@ -182,6 +182,15 @@ impl Host {
         Ok(())
     }
 
+    /// What came of closing what was left open.
+    pub(crate) fn note_tidied(&self, tidied: &std::io::Result<usize>) {
+        match tidied {
+            Ok(0) => {}
+            Ok(left) => self.note(Event::LeftOpen, &Details::none().with("runs", left)),
+            Err(error) => self.note(Event::NotClosed, &Details::none().cause(error)),
+        }
+    }
+
     /// A chip may take seconds: the host's own randomness is not held meanwhile.
     fn own_random(&self) -> StdRng {
         let mut seed = [0; 32];

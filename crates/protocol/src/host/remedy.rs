@@ -97,11 +97,12 @@ impl Check {
             ),
             Self::TileSwitchedOff => (
                 "the tile switched itself off: the sign-in screen ended again and again with it",
-                "Look for crashes of LogonUI.exe in the event log, then update or repair the package.",
+                "Look for crashes of LogonUI.exe in the event log, then update or repair the installation.",
             ),
-            Self::PolicyValues => {
-                ("a setting has a wrong value", "docs/policy.md lists what each setting takes.")
-            }
+            Self::PolicyValues => (
+                "a setting has a wrong value",
+                "The PC's event log says which and what would be right; docs/policy.md lists all.",
+            ),
         };
         Remedy { because, cure }
     }
