@@ -10,7 +10,7 @@ use std::{
     process::Command,
 };
 
-use tests::lab::wine::{self, Wine};
+use tests::lab::wine::{self, Wine, difference};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// `cargo xtask test` packs the same programs under this version too.
@@ -70,45 +70,15 @@ impl Pc {
         })
     }
 
-    /// Every key of the machine's registry, with its values.
     fn registry(&self) -> BTreeMap<String, BTreeSet<String>> {
-        let mut query = self.wine.command("regedit");
-        query.args(["/E", r"C:\registry.reg", "HKEY_LOCAL_MACHINE"]);
-        self.wine.run(&mut query, "").unwrap();
-        let exported = fs::read(self.wine.path(r"C:\registry.reg").unwrap()).unwrap();
-        let wide: Vec<u16> =
-            exported.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
-        let text = String::from_utf16_lossy(&wide).replace("\\\r\n", "");
-        let mut keys: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        let mut key = String::new();
-        for line in text.lines().map(str::trim_end).filter(|line| !line.is_empty()) {
-            if let Some(name) = line.strip_prefix(r"[HKEY_LOCAL_MACHINE\") {
-                key = name.trim_end_matches(']').to_owned();
-                keys.entry(key.clone()).or_default();
-            } else if !key.is_empty() {
-                keys.entry(key.clone()).or_default().insert(line.to_owned());
-            }
-        }
-        keys
+        self.wine.registry().unwrap()
     }
 
-    /// Everything that could be left behind: files, and keys with values (services are keys).
+    /// Everything that could be left behind, without this test's own files and what Windows
+    /// Installer notes by itself.
     fn snapshot(&self) -> BTreeSet<String> {
-        let mut all = BTreeSet::new();
-        files(&self.wine.path(r"C:\").unwrap(), &mut all);
-        for (key, values) in self.registry() {
-            all.insert(key.clone());
-            all.extend(values.into_iter().map(|value| format!("{key}: {value}")));
-        }
-        // This test's own files, and what the machine notes by itself.
-        let noise = [
-            "registry.reg",
-            "install.log",
-            r"\Control\Video\{",
-            r"\Control\ServiceCurrent",
-            r"\SourceList",
-        ];
-        all.retain(|line| !noise.iter().any(|noise| line.contains(noise)));
+        let mut all = self.wine.snapshot().unwrap();
+        all.retain(|line| !line.contains("install.log") && !line.contains(r"\SourceList"));
         all
     }
 }
@@ -121,19 +91,6 @@ fn windows_of(build: u32) -> Wine {
     command.args(["/v", "CurrentBuildNumber", "/d", &build.to_string()]);
     wine.run(&mut command, "").unwrap();
     wine
-}
-
-fn files(folder: &Path, all: &mut BTreeSet<String>) {
-    for entry in fs::read_dir(folder).unwrap().flatten() {
-        all.insert(entry.path().display().to_string());
-        if entry.file_type().unwrap().is_dir() {
-            files(&entry.path(), all);
-        }
-    }
-}
-
-fn difference(before: &BTreeSet<String>, after: &BTreeSet<String>) -> Vec<String> {
-    before.symmetric_difference(after).cloned().collect()
 }
 
 #[test]
@@ -267,7 +224,7 @@ fn the_package_and_what_is_in_it_are_signed() {
     };
     run("msiextract", &["--directory", ".", &package.display().to_string()]);
     let mut extracted = BTreeSet::new();
-    files(scratch.path(), &mut extracted);
+    wine::files(scratch.path(), &mut extracted).unwrap();
     let app = extracted.iter().find(|path| path.ends_with("regain.exe")).unwrap();
     let believed = verify(Path::new(app), Some(&folder));
     assert!(believed.status.success(), "{}", String::from_utf8_lossy(&believed.stdout));

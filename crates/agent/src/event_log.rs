@@ -103,8 +103,7 @@ impl Details {
     }
 
     fn with(mut self, name: &'static str, value: String) -> Self {
-        let clean = value.chars().map(|c| if c.is_control() { ' ' } else { c });
-        self.0.push((name, clean.take(1_000).collect()));
+        self.0.push((name, os_windows::events::clean(&value)));
         self
     }
 }

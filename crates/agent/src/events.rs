@@ -3,76 +3,11 @@
 //! happens (31001-31019, 32000-32015, 33001-33009); what only this agent does is from 34001 on.
 //! docs/events.md is written from it, and a test holds it to that.
 
+use os_windows::events;
+pub use os_windows::events::Level;
+
 /// The source that events are written under.
 pub const SOURCE: &str = "PasswordResetService";
-
-/// How much an event matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Level {
-    /// Something happened as it should.
-    Information,
-    /// It goes on, but somebody should look.
-    Warning,
-    /// Somebody must do something.
-    Error,
-}
-
-impl Level {
-    /// Its word.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Information => "information",
-            Self::Warning => "warning",
-            Self::Error => "error",
-        }
-    }
-}
-
-macro_rules! events {
-    ($($name:ident = $number:literal, $label:literal, $level:ident,
-        $text:literal, $cause:literal, $cure:literal;)*) => {
-        /// What can be in the event log.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum Event {
-            $(#[doc = $text] $name,)*
-        }
-
-        impl Event {
-            /// All of them, by number.
-            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
-
-            /// Its number, which never changes.
-            pub fn number(self) -> u32 {
-                match self { $(Self::$name => $number,)* }
-            }
-
-            /// Its name, which never changes.
-            pub fn name(self) -> &'static str {
-                match self { $(Self::$name => $label,)* }
-            }
-
-            /// How much it matters.
-            pub fn level(self) -> Level {
-                match self { $(Self::$name => Level::$level,)* }
-            }
-
-            /// What happened, in one sentence.
-            pub fn text(self) -> &'static str {
-                match self { $(Self::$name => $text,)* }
-            }
-
-            /// Why it happens.
-            pub fn cause(self) -> &'static str {
-                match self { $(Self::$name => $cause,)* }
-            }
-
-            /// What mends it.
-            pub fn cure(self) -> &'static str {
-                match self { $(Self::$name => $cure,)* }
-            }
-        }
-    };
-}
 
 events! {
     ResetStart = 31001, "PasswordResetStart", Information,
@@ -213,26 +148,6 @@ events! {
         "`regain-agent dismiss` at another agent.", "Nothing, or enrol it anew.";
 }
 
-/// The table as docs/events.md has it.
-pub fn markdown() -> String {
-    let mut lines = vec![
-        "| number | name | level | what happened | cause | cure |".to_owned(),
-        "| --- | --- | --- | --- | --- | --- |".to_owned(),
-    ];
-    lines.extend(Event::ALL.iter().map(|event| {
-        format!(
-            "| {} | {} | {} | {} | {} | {} |",
-            event.number(),
-            event.name(),
-            event.level().as_str(),
-            event.text(),
-            event.cause(),
-            event.cure(),
-        )
-    }));
-    lines.join("\n")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -247,16 +162,17 @@ mod tests {
         let text = std::fs::read_to_string(path).unwrap();
         let (before, rest) = text.split_once(BEGIN).unwrap();
         let (written, after) = rest.split_once(END).unwrap();
+        let table = events::markdown(Event::ALL.iter().map(|event| event.row()));
         if std::env::var_os("REGAIN_WRITE_DOCS").is_some() {
-            std::fs::write(path, format!("{before}{BEGIN}{}{END}{after}", markdown())).unwrap();
+            std::fs::write(path, format!("{before}{BEGIN}{table}{END}{after}")).unwrap();
             return;
         }
-        assert_eq!(written, markdown(), "write it anew with REGAIN_WRITE_DOCS=1");
+        assert_eq!(written, table, "write it anew with REGAIN_WRITE_DOCS=1");
     }
 
     #[test]
     fn numbers_rise_and_say_who_owns_them() {
-        let numbers: Vec<u32> = Event::ALL.iter().map(|event| event.number()).collect();
+        let numbers: Vec<u16> = Event::ALL.iter().map(|event| event.number()).collect();
         assert!(numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");
         let known = [31_001..=31_019, 32_000..=32_015, 33_001..=33_009, 34_001..=34_099];
         for number in numbers {

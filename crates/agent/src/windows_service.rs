@@ -52,7 +52,7 @@ pub(crate) fn start(verb: ServiceVerb) -> Result<ExitCode> {
         ServiceVerb::Install { common, account } => install(&common, account)?,
         ServiceVerb::Uninstall => {
             service::uninstall(SERVICE)?;
-            event_log::remove_source(SOURCE);
+            event_log::remove_source(SOURCE)?;
             say("The service is out. Its folder, with keys and journal, was left as it is.")?;
         }
         ServiceVerb::Run { common } => {

@@ -10,8 +10,8 @@ use std::{
     path::PathBuf,
 };
 
-/// Loads in a row without a sign of life.
-const MOST: usize = 5;
+use protocol::host::tile::{LOADS, MOST_LOADS, loads_of};
+
 /// More of the file is not read. A count of five never gets there.
 const LONGEST: u64 = 4096;
 
@@ -34,14 +34,14 @@ pub enum Verdict {
 impl Sentinel {
     /// The one in this folder, for this version of the library.
     pub fn new(folder: PathBuf, version: &'static str) -> Self {
-        Self { file: folder.join("tile-loads"), version }
+        Self { file: folder.join(LOADS), version }
     }
 
     /// Counts one load. Where nothing can be counted (the installer makes the folder), nothing
     /// could be stopped either: then we are not loaded.
     pub fn load(&self) -> Verdict {
         match self.deaths() {
-            Ok(deaths) if deaths >= MOST => Verdict::Refuse,
+            Ok(deaths) if deaths >= MOST_LOADS => Verdict::Refuse,
             Ok(_) if self.count().is_ok() => Verdict::Serve,
             Ok(_) | Err(_) => Verdict::Refuse,
         }
@@ -61,8 +61,7 @@ impl Sentinel {
         };
         let mut lines = Vec::new();
         file.take(LONGEST).read_to_end(&mut lines)?;
-        let of_ours = |line: &&[u8]| *line == self.version.as_bytes();
-        Ok(lines.split(|byte| *byte == b'\n').filter(of_ours).count())
+        Ok(loads_of(self.version, &lines))
     }
 
     fn count(&self) -> io::Result<()> {

@@ -27,13 +27,15 @@ impl Crashes {
         now < self.off_until
     }
 
-    /// The app fell over or broke the rules.
-    pub fn ended_badly(&mut self, now: Duration) {
+    /// The app fell over or broke the rules: whether that switched the tile off.
+    pub fn ended_badly(&mut self, now: Duration) -> bool {
         self.in_a_row += 1;
-        if self.in_a_row >= Self::MOST {
+        let is_last = self.in_a_row >= Self::MOST;
+        if is_last {
             self.in_a_row = 0;
             self.off_until = now + Self::OFF;
         }
+        is_last
     }
 
     /// The app came to its own end.
@@ -68,9 +70,9 @@ mod tests {
         crashes.ended_badly(at(2));
         crashes.ended_well();
         crashes.ended_badly(at(3));
-        crashes.ended_badly(at(4));
+        assert!(!crashes.ended_badly(at(4)));
         assert!(!crashes.is_off(at(4)));
-        crashes.ended_badly(at(5));
+        assert!(crashes.ended_badly(at(5)));
         assert!(crashes.is_off(at(604)));
         assert!(!crashes.is_off(at(605)));
     }

@@ -51,7 +51,7 @@ impl Desk {
 
     /// What the app is told first.
     pub fn hello(host: &Host, person: Option<&Person>, mode: Mode, without_gpu: bool) -> Hello {
-        let device = host.key.as_ref().map(crate::device::DeviceKey::device);
+        let device = host.key.device();
         let may_enrol =
             mode == Mode::Report && device.is_some_and(|device| device.enrolled.is_none());
         let fleet_token = if may_enrol { host.parts.settings.fleet_token() } else { None };
@@ -83,12 +83,15 @@ impl Desk {
             Ask::Put { slot, part } => host.keep.put(&mut self.coming, slot, &part),
             Ask::Delete(slot) => host.keep.delete(slot),
             Ask::Look(look) => host.keep.look(&mut self.coming, &look),
-            Ask::Reported { device } => match &host.key {
-                Some(key) if host.reported(key, device).is_ok() => {
+            Ask::Reported { device } => match host.reported(device) {
+                Ok(()) => {
                     host.parts.settings.forget_fleet_token();
                     Tell::Kept
                 }
-                Some(_) | None => Tell::NotKept(NotKept::Disk),
+                Err(error) => {
+                    tracing::error!("that the device is enrolled cannot be kept: {error}");
+                    Tell::NotKept(NotKept::Disk)
+                }
             },
             Ask::KeyRefused(why) => match host.key_refused(why) {
                 Ok(()) => Tell::Kept,
@@ -116,14 +119,16 @@ impl Desk {
     }
 
     fn sign(&mut self, host: &Host, wanted: Wanted) -> Result<Signed, NotSigned> {
-        let key = host.key.as_ref().ok_or(NotSigned::NoKey)?;
+        let (Some(device), Some(marks)) = (host.key.device(), host.key.marks()) else {
+            return Err(NotSigned::NoKey);
+        };
         self.signatures += 1;
         if self.signatures > SIGNATURES {
             return Err(NotSigned::TooMany);
         }
-        let device_key = key.device().public;
-        let (kind, at) = (key.kind(), host.parts.clock.unix());
-        let signs = key.with(&*host.parts.chip);
+        let (device_key, kind) = (device.public, device.kind);
+        let at = host.parts.clock.unix();
+        let signs = host.key.with(&*host.parts.chip);
         let signed = match wanted {
             Wanted::Assertion { nonce, run_key } => {
                 let person = self.person.as_ref();
@@ -139,7 +144,6 @@ impl Desk {
                 Signed::assert(&assertion, &signs)
             }
             Wanted::Readiness { nonce } => {
-                let marks = key.marks();
                 let report = Readiness {
                     nonce,
                     device_key,

@@ -1,9 +1,13 @@
 //! The device's key: in the PC's security chip where there is one, else in a file that only the
 //! system may read. Bound to the machine: a copy of the disk on another one makes a key of its
 //! own and enrols anew, without a word to anybody.
+//!
+//! A new key is another device to everybody else. So one is made only where the old one is known
+//! to be gone; a chip or a disk that does not answer is asked again later ([`DeviceKey::look`]),
+//! and until then nothing is signed.
 
 use std::{
-    io,
+    fmt, io,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -18,9 +22,15 @@ use rand::CryptoRng;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::{folder, parts::Chip};
+use crate::{
+    folder::{self, Kept},
+    parts::{Chip, ChipError},
+};
 
 const MOST: usize = 1024;
+/// So often a chip that is there and does not answer is asked for a first key (once a minute);
+/// then a key in a file is better than none.
+const PATIENCE: u32 = 10;
 
 /// What is known of the key, as it is written down.
 #[derive(Serialize, Deserialize)]
@@ -66,13 +76,20 @@ fn drawn(rng: &mut dyn CryptoRng) -> Exactly<16> {
 /// The device's key.
 pub struct DeviceKey {
     file: PathBuf,
-    machine: String,
-    now: Mutex<Now>,
+    state: Mutex<State>,
 }
 
-/// As it is at this moment.
+#[derive(Default)]
+struct State {
+    /// As it is at this moment; none while it is not known whether there is one.
+    now: Option<Now>,
+    /// How often the chip did not answer when a first key was to be made.
+    tries: u32,
+}
+
 #[derive(Clone)]
 struct Now {
+    machine: String,
     public: Exactly<65>,
     /// None where the chip holds it.
     secret: Option<SigningKey>,
@@ -80,72 +97,172 @@ struct Now {
     marks: Marks,
 }
 
+/// What a look at the key found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Looked {
+    /// The key that was there, and it can be used.
+    There,
+    /// A new one, which nobody has enrolled.
+    Made(Why),
+}
+
+/// Why a new key was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// There was none.
+    First,
+    /// What was there belongs to another machine: this is a copy of its disk.
+    OtherMachine,
+    /// The chip is gone, was cleared, or is another one.
+    OtherChip,
+    /// What was written down is not what we wrote.
+    Damaged,
+    /// Two PCs had it.
+    Shared,
+}
+
+impl Why {
+    /// Its word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::First => "the first one",
+            Self::OtherMachine => "the one before is another machine's",
+            Self::OtherChip => "the security chip has another one, or none",
+            Self::Damaged => "the file of the one before is damaged",
+            Self::Shared => "two PCs had the one before",
+        }
+    }
+}
+
+/// Why the key cannot be used now. What is written down stays as it is.
+#[derive(Debug)]
+pub enum Trouble {
+    /// The system does not tell which machine this is.
+    Machine(io::Error),
+    /// The disk.
+    Disk(io::Error),
+    /// The chip.
+    Chip(ChipError),
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Machine(error) => write!(out, "which machine this is: {error}"),
+            Self::Disk(error) => write!(out, "the file of the device's key: {error}"),
+            Self::Chip(error) => error.fmt(out),
+        }
+    }
+}
+
 impl Now {
-    /// A new key, which nobody has enrolled.
-    fn make(chip: &dyn Chip, rng: &mut dyn CryptoRng) -> io::Result<Self> {
-        let marks = Marks::first(rng);
-        // A chip that fails is no chip: a way in that may be copied is better than none.
+    /// A new key, which nobody has enrolled. A chip that is not there is done without, and one
+    /// that does not answer only where that is said.
+    fn make(
+        machine: &str,
+        chip: &dyn Chip,
+        without: bool,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Self, Trouble> {
         let (public, secret) = match chip.make() {
             Ok(public) => (Exactly(public), None),
+            Err(error @ ChipError::Away(_)) if !without => return Err(Trouble::Chip(error)),
             Err(error) => {
                 tracing::info!("the device's key is kept in a file: {error}");
-                let secret = make_secret(rng)?;
-                (public_of(&secret)?, Some(secret))
+                let secret = make_secret(rng).map_err(Trouble::Disk)?;
+                (public_of(&secret).map_err(Trouble::Disk)?, Some(secret))
             }
         };
-        Ok(Self { public, secret, enrolled: None, marks })
+        let marks = Marks::first(rng);
+        Ok(Self { machine: machine.to_owned(), public, secret, enrolled: None, marks })
+    }
+
+    fn of(written: &Written) -> Option<Self> {
+        let secret = match &written.secret {
+            Some(secret) => Some(SigningKey::from_slice(&secret.0).ok()?),
+            None => None,
+        };
+        let machine = written.machine.clone();
+        let (public, enrolled, marks) = (written.public, written.enrolled, written.marks);
+        Some(Self { machine, public, secret, enrolled, marks })
     }
 
     fn kind(&self) -> KeyKind {
         if self.secret.is_some() { KeyKind::Software } else { KeyKind::Tpm }
     }
+
+    /// Whether the chip holds it, where it should.
+    fn is_held(&self, chip: &dyn Chip) -> Result<bool, ChipError> {
+        if self.secret.is_some() {
+            return Ok(true);
+        }
+        match chip.public() {
+            Ok(public) => Ok(public == self.public.0),
+            Err(ChipError::NoChip | ChipError::NoKey) => Ok(false),
+            Err(error @ ChipError::Away(_)) => Err(error),
+        }
+    }
 }
 
 impl DeviceKey {
-    /// The key that is there, if it is this machine's; else a new one, which nobody has enrolled.
-    ///
-    /// # Errors
-    /// When it cannot be written down.
-    pub fn open(
-        folder: &Path,
-        machine: &str,
-        chip: &dyn Chip,
-        rng: &mut dyn CryptoRng,
-    ) -> io::Result<Self> {
-        let file = folder.join("device-key");
-        let found = Self::read(&file, machine, chip);
-        let is_found = found.is_some();
-        let now = match found {
-            Some(now) => now,
-            None => Now::make(chip, rng)?,
-        };
-        let key = Self { file, machine: machine.to_owned(), now: Mutex::new(now.clone()) };
-        if !is_found {
-            key.write(&now)?;
-        }
-        Ok(key)
+    /// In this folder. What there is of it says the first [`Self::look`].
+    pub fn new(folder: &Path) -> Self {
+        Self { file: folder.join("device-key"), state: Mutex::default() }
     }
 
-    fn read(file: &Path, machine: &str, chip: &dyn Chip) -> Option<Now> {
-        let bytes = folder::read(file, MOST)?;
-        let written: Written = postcard::from_bytes(&bytes).ok()?;
-        if written.machine != machine {
-            tracing::warn!("the device's key is another machine's; this one makes its own");
-            return None;
-        }
-        let secret = match &written.secret {
-            Some(secret) => Some(SigningKey::from_slice(&secret.0).ok()?),
-            // The chip was cleared, or changed.
-            None if chip.public().ok()? != written.public.0 => return None,
-            None => None,
+    /// Looks for the key that is there, if it is this machine's and can be used; else makes one.
+    ///
+    /// # Errors
+    /// When that cannot be known, or a new one cannot be made, at this moment. A key that is
+    /// written down is kept, and so is that it is enrolled.
+    pub fn look(
+        &self,
+        machine: io::Result<String>,
+        chip: &dyn Chip,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Looked, Trouble> {
+        let machine = machine.map_err(Trouble::Machine)?;
+        let mut state = self.state();
+        let why = match self.found(&mut state, &machine)? {
+            Some(why) => why,
+            None => {
+                let is_held = state.now.as_ref().map_or(Ok(false), |now| now.is_held(chip));
+                if is_held.map_err(Trouble::Chip)? {
+                    return Ok(Looked::There);
+                }
+                Why::OtherChip
+            }
         };
-        let (public, enrolled, marks) = (written.public, written.enrolled, written.marks);
-        Some(Now { public, secret, enrolled, marks })
+        state.tries += 1;
+        let without = state.tries >= PATIENCE;
+        let made = Now::make(&machine, chip, without, rng)?;
+        self.put_in_place(&mut state, made, chip).map_err(Trouble::Disk)?;
+        Ok(Looked::Made(why))
+    }
+
+    /// Knows what is written down; why that is no key for this machine, if it is none.
+    fn found(&self, state: &mut State, machine: &str) -> Result<Option<Why>, Trouble> {
+        if state.now.is_some() {
+            return Ok(None);
+        }
+        let written = match folder::find(&self.file, MOST).map_err(Trouble::Disk)? {
+            Kept::Nothing => return Ok(Some(Why::First)),
+            Kept::Damaged => return Ok(Some(Why::Damaged)),
+            Kept::Whole(bytes) => postcard::from_bytes::<Written>(&bytes),
+        };
+        let Some(now) = written.ok().and_then(|written| Now::of(&written)) else {
+            return Ok(Some(Why::Damaged));
+        };
+        if now.machine != machine {
+            return Ok(Some(Why::OtherMachine));
+        }
+        state.now = Some(now);
+        Ok(None)
     }
 
     fn write(&self, now: &Now) -> io::Result<()> {
         let written = Written {
-            machine: self.machine.clone(),
+            machine: now.machine.clone(),
             public: now.public,
             secret: now.secret.as_ref().map(|secret| Exactly(secret.to_bytes().into())),
             enrolled: now.enrolled,
@@ -156,17 +273,29 @@ impl DeviceKey {
         folder::write(&self.file, bytes)
     }
 
-    fn now(&self) -> MutexGuard<'_, Now> {
-        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    /// On the disk first. A chip that holds nothing of ours any more is left with nothing.
+    fn put_in_place(&self, state: &mut State, made: Now, chip: &dyn Chip) -> io::Result<()> {
+        self.write(&made)?;
+        if made.secret.is_some()
+            && let Err(error @ ChipError::Away(_)) = chip.forget()
+        {
+            tracing::warn!("a key of before may be left in the security chip: {error}");
+        }
+        *state = State { now: Some(made), tries: 0 };
+        Ok(())
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes what is known of it: on the disk first.
-    fn change(&self, change: impl FnOnce(&mut Now) -> io::Result<()>) -> io::Result<()> {
-        let mut now = self.now();
-        let mut changed = now.clone();
-        change(&mut changed)?;
+    fn change(&self, change: impl FnOnce(&mut Now)) -> io::Result<()> {
+        let mut state = self.state();
+        let mut changed = state.now.clone().ok_or_else(no_key)?;
+        change(&mut changed);
         self.write(&changed)?;
-        *now = changed;
+        state.now = Some(changed);
         Ok(())
     }
 
@@ -178,7 +307,6 @@ impl DeviceKey {
         self.change(|now| {
             now.enrolled = Some(device);
             now.marks = Marks { before: now.marks.next, next: drawn(rng) };
-            Ok(())
         })
     }
 
@@ -186,46 +314,50 @@ impl DeviceKey {
     /// new one.
     ///
     /// # Errors
-    /// When it cannot be written down.
+    /// When there is none now, or what follows cannot be written down.
     pub fn refused(
         &self,
         why: KeyRefused,
         chip: &dyn Chip,
         rng: &mut dyn CryptoRng,
     ) -> io::Result<()> {
-        self.change(|now| {
-            match why {
-                KeyRefused::Shared => *now = Now::make(chip, rng)?,
-                KeyRefused::Unknown | KeyRefused::Revoked => now.enrolled = None,
+        match why {
+            KeyRefused::Unknown | KeyRefused::Revoked => self.change(|now| now.enrolled = None),
+            KeyRefused::Shared => {
+                let mut state = self.state();
+                let machine = state.now.as_ref().ok_or_else(no_key)?.machine.clone();
+                let made = Now::make(&machine, chip, false, rng)
+                    .map_err(|trouble| io::Error::other(trouble.to_string()))?;
+                self.put_in_place(&mut state, made, chip)
             }
-            Ok(())
-        })
+        }
     }
 
-    /// What others may know of it.
-    pub fn device(&self) -> Device {
-        let now = self.now();
-        Device { public: now.public, kind: now.kind(), enrolled: now.enrolled }
+    /// What others may know of it; none while there is none.
+    pub fn device(&self) -> Option<Device> {
+        let state = self.state();
+        let now = state.now.as_ref()?;
+        Some(Device { public: now.public, kind: now.kind(), enrolled: now.enrolled })
     }
 
-    /// What the next report is told by.
-    pub fn marks(&self) -> Marks {
-        self.now().marks
+    /// What the next report is told by; none while there is no key.
+    pub fn marks(&self) -> Option<Marks> {
+        Some(self.state().now.as_ref()?.marks)
     }
 
-    /// Where it is kept.
-    pub fn kind(&self) -> KeyKind {
-        self.now().kind()
+    /// Where it is kept; none while there is none.
+    pub fn kind(&self) -> Option<KeyKind> {
+        Some(self.state().now.as_ref()?.kind())
     }
 
     /// For one signature.
     pub fn with<'a>(&self, chip: &'a dyn Chip) -> impl Signs<Error = io::Error> + use<'a> {
-        With { secret: self.now().secret.clone(), chip }
+        With { now: self.state().now.clone(), chip }
     }
 }
 
 struct With<'a> {
-    secret: Option<SigningKey>,
+    now: Option<Now>,
     chip: &'a dyn Chip,
 }
 
@@ -233,14 +365,19 @@ impl Signs for With<'_> {
     type Error = io::Error;
 
     fn sign(&self, bytes: &[u8]) -> io::Result<[u8; 64]> {
-        match &self.secret {
+        let now = self.now.as_ref().ok_or_else(no_key)?;
+        match &now.secret {
             Some(secret) => {
                 let signature: Signature = secret.sign(bytes);
                 Ok(signature.to_bytes().into())
             }
-            None => self.chip.sign(bytes),
+            None => self.chip.sign(&now.public.0, bytes).map_err(io::Error::other),
         }
     }
+}
+
+fn no_key() -> io::Error {
+    io::Error::new(io::ErrorKind::NotFound, "the device has no key at this moment")
 }
 
 fn make_secret(rng: &mut dyn CryptoRng) -> io::Result<SigningKey> {
@@ -261,135 +398,4 @@ fn public_of(secret: &SigningKey) -> io::Result<Exactly<65>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use protocol::host::statement::{Assertion, Signed};
-    use rand::{SeedableRng as _, rngs::StdRng};
-
-    use super::*;
-    use crate::parts::NoChip;
-
-    /// A chip with one key, which can be cleared.
-    struct Soft(Mutex<Option<SigningKey>>);
-
-    impl Soft {
-        fn locked(&self) -> std::sync::MutexGuard<'_, Option<SigningKey>> {
-            self.0.lock().unwrap()
-        }
-    }
-
-    impl Chip for Soft {
-        fn make(&self) -> io::Result<[u8; 65]> {
-            let number = 1 + self.locked().as_ref().map_or(0, |key| key.to_bytes()[31]);
-            let mut bytes = [0; 32];
-            bytes[31] = number;
-            *self.locked() = SigningKey::from_slice(&bytes).ok();
-            self.public()
-        }
-
-        fn public(&self) -> io::Result<[u8; 65]> {
-            let key = self.locked();
-            Ok(public_of(key.as_ref().ok_or_else(|| io::Error::other("cleared"))?)?.0)
-        }
-
-        fn sign(&self, bytes: &[u8]) -> io::Result<[u8; 64]> {
-            let signature: Signature = self.locked().as_ref().unwrap().sign(bytes);
-            Ok(signature.to_bytes().into())
-        }
-    }
-
-    fn open(folder: &Path, machine: &str, chip: &dyn Chip) -> DeviceKey {
-        let seed = u64::try_from(machine.len()).unwrap();
-        DeviceKey::open(folder, machine, chip, &mut StdRng::seed_from_u64(seed)).unwrap()
-    }
-
-    fn rng() -> StdRng {
-        StdRng::seed_from_u64(77)
-    }
-
-    fn is_good(key: &DeviceKey, chip: &dyn Chip) -> bool {
-        let assertion = Assertion {
-            nonce: Exactly([1; 32]),
-            run_key: Exactly([2; 32]),
-            device_key: key.device().public,
-            kind: key.kind(),
-            at: 0,
-            scenario: None,
-            user: None,
-        };
-        Signed::assert(&assertion, &key.with(chip)).unwrap().assertion().is_some()
-    }
-
-    #[test]
-    fn the_key_and_its_enrolment_outlive_a_restart() {
-        let folder = tempfile::tempdir().unwrap();
-        for chip in [&Soft(Mutex::new(None)) as &dyn Chip, &NoChip] {
-            let _ = std::fs::remove_file(folder.path().join("device-key"));
-            let first = open(folder.path(), "S-1", chip);
-            first.reported(Exactly([5; 16]), &mut rng()).unwrap();
-            let second = open(folder.path(), "S-1", chip);
-            assert_eq!(first.device(), second.device());
-            assert_eq!(second.device().enrolled, Some(Exactly([5; 16])));
-            assert!(is_good(&second, chip));
-        }
-    }
-
-    #[test]
-    fn a_copy_of_the_disk_on_another_machine_makes_its_own() {
-        let folder = tempfile::tempdir().unwrap();
-        let original = open(folder.path(), "S-1", &NoChip);
-        original.reported(Exactly([5; 16]), &mut rng()).unwrap();
-        let copy = open(folder.path(), "S-12", &NoChip);
-        assert_ne!(original.device().public, copy.device().public);
-        assert_eq!(copy.device().enrolled, None);
-        assert_eq!(open(folder.path(), "S-12", &NoChip).device(), copy.device());
-    }
-
-    #[test]
-    fn a_report_goes_on_from_the_last_one_that_was_taken() {
-        let folder = tempfile::tempdir().unwrap();
-        let key = open(folder.path(), "S-1", &NoChip);
-        let first = key.marks();
-        assert_eq!(first.before, Exactly([0; 16]));
-        // Not taken, as far as anybody here knows: the same again.
-        assert_eq!(open(folder.path(), "S-1", &NoChip).marks(), first);
-        key.reported(Exactly([5; 16]), &mut rng()).unwrap();
-        assert_eq!(key.marks().before, first.next);
-        assert_ne!(key.marks().next, first.next);
-        assert_eq!(open(folder.path(), "S-1", &NoChip).marks(), key.marks());
-    }
-
-    #[test]
-    fn a_key_that_two_have_is_made_anew_and_one_that_is_unknown_is_kept() {
-        let folder = tempfile::tempdir().unwrap();
-        for chip in [&Soft(Mutex::new(None)) as &dyn Chip, &NoChip] {
-            let _ = std::fs::remove_file(folder.path().join("device-key"));
-            let key = open(folder.path(), "S-1", chip);
-            let public = key.device().public;
-            for why in [KeyRefused::Unknown, KeyRefused::Revoked] {
-                key.reported(Exactly([5; 16]), &mut rng()).unwrap();
-                key.refused(why, chip, &mut rng()).unwrap();
-                assert_eq!((key.device().public, key.device().enrolled), (public, None));
-            }
-            key.refused(KeyRefused::Shared, chip, &mut rng()).unwrap();
-            assert_ne!(key.device().public, public);
-            assert_eq!(open(folder.path(), "S-1", chip).device(), key.device());
-            assert!(is_good(&key, chip));
-        }
-    }
-
-    #[test]
-    fn a_cleared_chip_makes_a_new_key() {
-        let folder = tempfile::tempdir().unwrap();
-        let chip = Soft(Mutex::new(None));
-        let first = open(folder.path(), "S-1", &chip);
-        assert_eq!(first.kind(), KeyKind::Tpm);
-        first.reported(Exactly([5; 16]), &mut rng()).unwrap();
-        // Another key, as after a change of the board.
-        chip.make().unwrap();
-        let second = open(folder.path(), "S-1", &chip);
-        assert_ne!(first.device().public, second.device().public);
-        assert_eq!(second.device().enrolled, None);
-        *chip.locked() = None;
-        assert_eq!(open(folder.path(), "S-1", &NoChip).kind(), KeyKind::Software);
-    }
-}
+mod tests;

@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use os_windows::policy::Mistake;
 use protocol::host::{
     self, Text,
     app::{Join, Known, Proxy},
@@ -21,6 +22,7 @@ use rand::{SeedableRng as _, rngs::StdRng};
 use zeroize::Zeroizing;
 
 use crate::{
+    events::{Details, Event, Sink},
     parts::{
         Accounts, Child, Clock, Launch, Launcher, NoChip, Parts, Pc, Policy, Registry, Running,
         Settings, Vpn,
@@ -33,6 +35,8 @@ use crate::{
 pub struct Machine {
     /// What the administrator set.
     pub policy: Policy,
+    /// What is set wrong.
+    pub mistakes: Vec<Mistake>,
     /// What the device enrols with.
     pub fleet_token: Option<String>,
     /// Whether the app's account is there.
@@ -51,7 +55,7 @@ pub struct Machine {
     pub in_setup: bool,
     /// Whether the session is seen from afar.
     pub remote: bool,
-    /// What tells it from a copy.
+    /// What tells it from a copy; empty while it does not say.
     pub machine: String,
     /// Numbers and texts of the registry, by key and name.
     pub registry: HashMap<(String, String), Value>,
@@ -69,6 +73,8 @@ pub struct Machine {
     pub immortal: bool,
     /// Looking for a controller takes until this is taken back.
     pub controller_hangs: bool,
+    /// What went to the event log, in order.
+    pub events: Vec<(Event, Details)>,
 }
 
 /// A value of the double's registry.
@@ -84,6 +90,7 @@ impl Default for Machine {
     fn default() -> Self {
         Self {
             policy: Policy::default(),
+            mistakes: Vec::new(),
             fleet_token: None,
             account: true,
             user: None,
@@ -98,10 +105,11 @@ impl Default for Machine {
             now: Duration::ZERO,
             unix: 1_800_000_000,
             account_log: Vec::new(),
-            cached_sign_in: Known::Yes,
+            cached_sign_in: Known::Unknown,
             strays: 0,
             immortal: false,
             controller_hangs: false,
+            events: Vec::new(),
         }
     }
 }
@@ -140,6 +148,7 @@ pub fn host(
         pc: Box::new(shared.clone()),
         registry: Box::new(shared.clone()),
         chip: Box::new(NoChip),
+        events: Box::new(shared.clone()),
         folder: folder.to_owned(),
     };
     Host::open(parts, Box::new(StdRng::seed_from_u64(seed)))
@@ -274,6 +283,10 @@ impl Settings for Shared {
         self.with(|machine| machine.policy.clone())
     }
 
+    fn mistakes(&self) -> Vec<Mistake> {
+        self.with(|machine| machine.mistakes.clone())
+    }
+
     fn fleet_token(&self) -> Option<Zeroizing<String>> {
         self.with(|machine| machine.fleet_token.clone().map(Zeroizing::new))
     }
@@ -364,7 +377,8 @@ impl Pc for Shared {
     }
 
     fn machine(&self) -> io::Result<String> {
-        Ok(self.with(|machine| machine.machine.clone()))
+        let machine = self.with(|machine| machine.machine.clone());
+        if machine.is_empty() { Err(io::Error::other("it does not say")) } else { Ok(machine) }
     }
 
     fn language(&self) -> Text<35> {
@@ -373,6 +387,12 @@ impl Pc for Shared {
 
     fn has_webview(&self) -> bool {
         self.with(|machine| machine.webview)
+    }
+}
+
+impl Sink for Shared {
+    fn write(&self, event: Event, details: &Details) {
+        self.with(|machine| machine.events.push((event, details.clone())));
     }
 }
 

@@ -313,6 +313,11 @@ impl Flow {
         self.way
     }
 
+    /// When the person was let in, or the report begun.
+    pub fn begun(&self) -> Duration {
+        self.begun
+    }
+
     /// When [`Event::Time`] is due.
     pub fn deadline(&self) -> Option<Duration> {
         let total = self.begun + self.limits.total;

@@ -27,15 +27,46 @@ pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     sync_folder(path)
 }
 
+/// What there is of a file.
+pub enum Kept {
+    /// No such file.
+    Nothing,
+    /// Not what was written.
+    Damaged,
+    /// What was written.
+    Whole(Zeroizing<Vec<u8>>),
+}
+
+/// Looks for a file of at most this many bytes.
+///
+/// # Errors
+/// When the disk does not tell whether there is one.
+pub fn find(path: &Path, most: usize) -> io::Result<Kept> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Kept::Nothing),
+        Err(error) => return Err(error),
+    };
+    let room = SUM + most + 1;
+    // Reserved ahead: a buffer that grows leaves copies behind.
+    let mut whole = Zeroizing::new(Vec::with_capacity(room));
+    file.take(u64::try_from(room).map_err(io::Error::other)?).read_to_end(&mut whole)?;
+    Ok(match whole.split_at_checked(SUM) {
+        Some((sum, content))
+            if content.len() <= most && Sha256::digest(content).as_slice() == sum =>
+        {
+            Kept::Whole(Zeroizing::new(content.to_vec()))
+        }
+        Some(_) | None => Kept::Damaged,
+    })
+}
+
 /// Reads a file of at most this many bytes; none when it is not there or not what was written.
 pub fn read(path: &Path, most: usize) -> Option<Zeroizing<Vec<u8>>> {
-    let mut file = File::open(path).ok()?.take(u64::try_from(SUM + most + 1).ok()?);
-    // Reserved ahead: a buffer that grows leaves copies behind.
-    let mut whole = Zeroizing::new(Vec::with_capacity(SUM + most + 1));
-    file.read_to_end(&mut whole).ok()?;
-    let (sum, content) = whole.split_at_checked(SUM)?;
-    let is_whole = content.len() <= most && Sha256::digest(content).as_slice() == sum;
-    is_whole.then(|| Zeroizing::new(content.to_vec()))
+    match find(path, most).ok()? {
+        Kept::Whole(content) => Some(content),
+        Kept::Nothing | Kept::Damaged => None,
+    }
 }
 
 /// Removes a file; one that is not there is removed already.

@@ -66,6 +66,9 @@ mod command_line {
         },
     }
 
+    /// Something stayed that an uninstallation takes along (docs/rollout.md).
+    const STAYS: u8 = 3;
+
     pub(crate) fn run() -> Result<ExitCode> {
         match Line::parse().verb {
             Verb::Service { what: Some(Service::Install { sign_in_screen }) } => {
@@ -73,8 +76,14 @@ mod command_line {
                 say("The service is in and starts with Windows. Now: sc start regain-host")?;
             }
             Verb::Service { what: Some(Service::Uninstall) } => {
-                windows::uninstall()?;
-                say("The service is out, with everything that was kept.")?;
+                let left = windows::uninstall()?;
+                if left.is_empty() {
+                    say("The service is out, with everything that was kept.")?;
+                } else {
+                    say("The service is taken out, but not all of it:")?;
+                    left.iter().try_for_each(|left| say(&left.to_string()))?;
+                    return Ok(ExitCode::from(STAYS));
+                }
             }
             Verb::Service { what: Some(Service::Run { sign_in_screen }) } => {
                 windows::run(sign_in_screen)?;

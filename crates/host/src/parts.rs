@@ -6,12 +6,16 @@ use std::{
     time::Duration,
 };
 
+pub use os_windows::chip::ChipError;
+use os_windows::policy::Mistake;
 use protocol::host::{
     Text,
     app::{Join, Known, Proxy},
     tile::SidText,
 };
 use zeroize::Zeroizing;
+
+use crate::events::Sink;
 
 /// What time it is.
 pub trait Clock: Send + Sync {
@@ -68,6 +72,9 @@ pub struct Vpn {
 pub trait Settings: Send + Sync {
     /// What holds now.
     fn policy(&self) -> Policy;
+
+    /// Everything that is set wrong, of the host's own settings and of the app's.
+    fn mistakes(&self) -> Vec<Mistake>;
 
     /// What the device enrols with, where it was given.
     fn fleet_token(&self) -> Option<Zeroizing<String>>;
@@ -224,20 +231,26 @@ pub trait Chip: Send + Sync {
     /// Makes a new key in it, in place of the one that was there. Its public half, uncompressed.
     ///
     /// # Errors
-    /// When there is no chip, or it refuses.
-    fn make(&self) -> io::Result<[u8; 65]>;
+    /// When there is no chip for it, or it does not answer.
+    fn make(&self) -> Result<[u8; 65], ChipError>;
 
     /// The public half of the key that is there.
     ///
     /// # Errors
-    /// When there is none.
-    fn public(&self) -> io::Result<[u8; 65]>;
+    /// When there is none, or the chip does not answer: the caller has to tell these apart.
+    fn public(&self) -> Result<[u8; 65], ChipError>;
 
-    /// Signs with it: ECDSA over SHA-256 of these bytes.
+    /// Signs with the key of this public half: ECDSA over SHA-256 of these bytes.
     ///
     /// # Errors
-    /// When there is none, or the chip refuses.
-    fn sign(&self, bytes: &[u8]) -> io::Result<[u8; 64]>;
+    /// When the chip has another key or none, or does not answer.
+    fn sign(&self, public: &[u8; 65], bytes: &[u8]) -> Result<[u8; 64], ChipError>;
+
+    /// Takes the key out of it. One that is not there is out already.
+    ///
+    /// # Errors
+    /// When the chip does not answer.
+    fn forget(&self) -> Result<(), ChipError>;
 }
 
 /// No chip at all.
@@ -245,21 +258,21 @@ pub trait Chip: Send + Sync {
 pub struct NoChip;
 
 impl Chip for NoChip {
-    fn make(&self) -> io::Result<[u8; 65]> {
-        Err(no_chip())
+    fn make(&self) -> Result<[u8; 65], ChipError> {
+        Err(ChipError::NoChip)
     }
 
-    fn public(&self) -> io::Result<[u8; 65]> {
-        Err(no_chip())
+    fn public(&self) -> Result<[u8; 65], ChipError> {
+        Err(ChipError::NoChip)
     }
 
-    fn sign(&self, _: &[u8]) -> io::Result<[u8; 64]> {
-        Err(no_chip())
+    fn sign(&self, _: &[u8; 65], _: &[u8]) -> Result<[u8; 64], ChipError> {
+        Err(ChipError::NoChip)
     }
-}
 
-fn no_chip() -> io::Error {
-    io::Error::new(io::ErrorKind::Unsupported, "this PC has no security chip")
+    fn forget(&self) -> Result<(), ChipError> {
+        Ok(())
+    }
 }
 
 /// Everything that a host needs.
@@ -278,6 +291,8 @@ pub struct Parts {
     pub registry: Box<dyn Registry>,
     /// Its security chip.
     pub chip: Box<dyn Chip>,
+    /// Its event log.
+    pub events: Box<dyn Sink>,
     /// The folder that only the system and administrators may enter.
     pub folder: PathBuf,
 }

@@ -2,14 +2,20 @@
 //! them from it, looked at one by one. "Breaks" is only what leaves no way at all; where the
 //! simple form or the tile on "Other user" still helps, it is "less".
 
+use std::{
+    fs::File,
+    io::{self, Read as _},
+    path::Path,
+};
+
 use protocol::host::{
     Few, Text,
     app::Proxy,
     statement::{Check, Fact, Found, KeyKind},
-    tile::CLASS,
+    tile::{CLASS, LOADS, MOST_LOADS, loads_of},
 };
 
-use crate::parts::{Parts, Registry};
+use crate::parts::{Parts, Registry, Settings};
 
 const SYSTEM: &str = r"SOFTWARE\Microsoft\Windows\CurrentVersion\Policies\System";
 const WINLOGON: &str = r"SOFTWARE\Microsoft\Windows NT\CurrentVersion\Winlogon";
@@ -139,6 +145,8 @@ fn look(check: Check, parts: &Parts, known: Known) -> (Found, String) {
             Some(KeyKind::Software) => (Found::Fine, "software".to_owned()),
             None => (Found::Less, "none".to_owned()),
         },
+        Check::TileSwitchedOff => switched_off(&parts.folder),
+        Check::PolicyValues => policy_values(&*parts.settings),
     }
 }
 
@@ -180,4 +188,35 @@ fn registered(registry: &dyn Registry) -> (Found, String) {
         Some(_) => (Found::Breaks, "the file is missing".to_owned()),
         None => (Found::Breaks, "no file is named".to_owned()),
     }
+}
+
+/// What the tile's library would say of its own count, of the version that was installed with us.
+pub(crate) fn switched_off(folder: &Path) -> (Found, String) {
+    /// More than a count of so many loads ever takes.
+    const LONGEST: u64 = 4096;
+    let mut counted = Vec::new();
+    let read = File::open(folder.join(LOADS))
+        .and_then(|file| file.take(LONGEST).read_to_end(&mut counted));
+    match read {
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return (Found::Unknown, error.to_string()),
+    }
+    match loads_of(env!("CARGO_PKG_VERSION"), &counted) {
+        0 => (Found::Fine, String::new()),
+        loads if loads < MOST_LOADS => (Found::Fine, format!("{loads} of {MOST_LOADS}")),
+        loads => (Found::Breaks, format!("{loads} loads without a sign of life")),
+    }
+}
+
+/// The names of settings with wrong values; one without which a part does not run breaks.
+fn policy_values(settings: &dyn Settings) -> (Found, String) {
+    let mistakes = settings.mistakes();
+    let names: Vec<&str> = mistakes.iter().map(|mistake| mistake.name.as_str()).collect();
+    let found = match mistakes.as_slice() {
+        [] => Found::Fine,
+        some if some.iter().any(os_windows::policy::Mistake::stops) => Found::Breaks,
+        _ => Found::Less,
+    };
+    (found, names.join(", "))
 }

@@ -20,8 +20,8 @@ use std::{
 };
 
 use protocol::host::{
-    self, Exactly, Text,
-    app::{self, Cause, KeyRefused},
+    self, Text,
+    app::{self, Cause},
     tile::{self, Form, NotHere, Outcome, Picture, Tile},
 };
 use rand::{CryptoRng, RngExt as _};
@@ -31,6 +31,7 @@ use crate::{
     crashes::Crashes,
     desk::{Desk, Person},
     device::DeviceKey,
+    events::{self, Details},
     flow::{Attempt, Effect, Event, Flow, Limits, SignIn},
     journal::{Journal, Opened},
     keep::{Keep, LookWords},
@@ -38,6 +39,7 @@ use crate::{
     readiness::Known,
     report::Schedule,
     sight::Sight,
+    watch::Watch,
     words::Words,
 };
 
@@ -48,10 +50,11 @@ pub struct Host {
     /// What others do for it.
     pub parts: Parts,
     pub(crate) keep: Keep,
-    pub(crate) key: Option<DeviceKey>,
+    pub(crate) key: DeviceKey,
     journal: Journal,
     crashes: Mutex<Crashes>,
-    random: Mutex<Random>,
+    pub(crate) random: Mutex<Random>,
+    pub(crate) watch: Mutex<Watch>,
     schedule: Mutex<Schedule>,
     flows: Mutex<Flows>,
     used: Mutex<Used>,
@@ -164,7 +167,7 @@ const ENDINGS: usize = 10;
 /// How long somebody who begins waits for what is still being closed.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -175,22 +178,19 @@ impl Host {
     /// When its folder cannot be used. That the account cannot be closed is no reason to be away.
     pub fn open(parts: Parts, mut random: Random) -> io::Result<Arc<Self>> {
         let journal = Journal::open(&parts.folder)?;
-        let left = !tidy(&journal, &*parts.accounts);
-        let machine = parts.pc.machine();
-        let key = machine.and_then(|machine| {
-            DeviceKey::open(&parts.folder, &machine, &*parts.chip, &mut *random)
-        });
-        let key = key.inspect_err(|error| tracing::error!("the device has no key: {error}")).ok();
+        let tidied = tidy(&journal, &*parts.accounts);
+        let left = tidied.is_err();
         let policy = parts.settings.policy();
         let version = env!("CARGO_PKG_VERSION");
         let unix = parts.clock.unix();
         let schedule = Schedule::open(&parts.folder, &policy, version, unix, &mut *random);
-        Ok(Arc::new(Self {
+        let host = Arc::new(Self {
             keep: Keep::open(&parts.folder)?,
-            key,
+            key: DeviceKey::new(&parts.folder),
             journal,
             crashes: Mutex::default(),
             random: Mutex::new(random),
+            watch: Mutex::default(),
             schedule: Mutex::new(schedule),
             flows: Mutex::default(),
             used: Mutex::new(Used { by: Busy::No, left, stops: false }),
@@ -198,7 +198,14 @@ impl Host {
             sight: Arc::default(),
             connecting: Mutex::new(()),
             parts,
-        }))
+        });
+        match tidied {
+            Ok(0) => {}
+            Ok(left) => host.note(events::Event::LeftOpen, &Details::none().with("runs", &left)),
+            Err(error) => host.note(events::Event::NotClosed, &Details::none().cause(&error)),
+        }
+        host.look_for_key();
+        Ok(host)
     }
 
     /// Serves one connection of a tile to its end. The peer was looked at; this is its session.
@@ -258,6 +265,7 @@ impl Host {
 
     /// Makes a report if one is due and nobody uses the app: whether one was made.
     pub fn report_if_due(self: &Arc<Self>) -> bool {
+        self.look_around();
         let policy = self.parts.settings.policy();
         let unix = self.parts.clock.unix();
         let due = locked(&self.schedule).is_due(&policy, unix, &mut **locked(&self.random));
@@ -267,6 +275,8 @@ impl Host {
         let Some(good) = self.report() else {
             return false;
         };
+        let noted = if good { events::Event::ReportMade } else { events::Event::ReportFailed };
+        self.note(noted, &Details::none());
         let unix = self.parts.clock.unix();
         locked(&self.schedule).done(good, &policy, unix, &mut **locked(&self.random));
         true
@@ -282,6 +292,8 @@ impl Host {
                 Busy::No | Busy::Person { .. } | Busy::Report(_) => return None,
             }
         }
+        self.look_for_key();
+        self.note_findings();
         let _listed = self.list(None, &tell, usize::MAX);
         let (flow, first) = Flow::of_report(self.now(), Words::of(&self.parts.pc.language()));
         let mut driver = Driver::new(self, flow, tell, None, None);
@@ -330,20 +342,7 @@ impl Host {
 
     pub(crate) fn known(&self) -> Known {
         let clock_went_back = locked(&self.schedule).clock_went_back(self.parts.clock.unix());
-        Known { key: self.key.as_ref().map(DeviceKey::kind), clock_went_back }
-    }
-
-    /// The service took a report of this device.
-    pub(crate) fn reported(&self, key: &DeviceKey, device: Exactly<16>) -> io::Result<()> {
-        key.reported(device, &mut **locked(&self.random))
-    }
-
-    /// The service takes no report signed with the device's key.
-    pub(crate) fn key_refused(&self, why: KeyRefused) -> io::Result<()> {
-        match &self.key {
-            Some(key) => key.refused(why, &*self.parts.chip, &mut **locked(&self.random)),
-            None => Ok(()),
-        }
+        Known { key: self.key.kind(), clock_went_back }
     }
 
     fn now(&self) -> Duration {
@@ -421,7 +420,7 @@ impl Host {
         let left = locked(&self.used).left;
         // Whatever runs under the account is of an earlier run, or is nobody's.
         end_processes(&*parts.accounts)?;
-        if left && tidy(&self.journal, &*parts.accounts) {
+        if left && tidy(&self.journal, &*parts.accounts).is_ok() {
             locked(&self.used).left = false;
         }
         let opened = self.journal.begin(run)?;
@@ -452,33 +451,20 @@ impl Host {
         // A profile that a process still uses cannot be removed.
         let closed = end_processes(accounts).and_then(|()| self.journal.close(opened, accounts));
         if let Err(error) = &closed {
-            tracing::error!("closing what was opened for the app: {error}");
+            self.note(events::Event::NotClosed, &Details::none().cause(error));
             locked(&self.used).left = true;
         }
         closed.is_ok()
     }
 }
 
-/// Closes what a host before this one left open, or a run that could not be closed: whether all of
-/// it is closed.
-fn tidy(journal: &Journal, accounts: &dyn Accounts) -> bool {
-    if let Err(error) = accounts.disable() {
-        tracing::error!("the app's account: {error}");
-    }
-    match end_processes(accounts).and_then(|()| journal.tidy(accounts)) {
-        Ok(left) => {
-            if left > 0 {
-                tracing::warn!(left, "closed what was left open");
-            }
-            true
-        }
-        Err(error) => {
-            tracing::error!("closing what was left open: {error}");
-            false
-        }
-    }
+/// Closes what a host before this one left open, or a run that could not be closed: how many runs
+/// those were.
+fn tidy(journal: &Journal, accounts: &dyn Accounts) -> io::Result<usize> {
+    // First, so that nobody can begin anything under it; the journal tells what fails.
+    let _ = accounts.disable();
+    end_processes(accounts).and_then(|()| journal.tidy(accounts))
 }
-
 /// Until none is left: one that is ended may have started another a moment before.
 fn end_processes(accounts: &dyn Accounts) -> io::Result<()> {
     for _ in 0..ENDINGS {
@@ -643,7 +629,7 @@ impl<'a> Driver<'a> {
                 self.event(Event::Launched { process });
             }
             Message::Launched(_, Err(error)) => {
-                tracing::error!("starting the app: {error}");
+                self.host.note(events::Event::NoStart, &Details::none().cause(&error));
                 self.event(Event::NotLaunched);
             }
             Message::Closed { clean } => self.event(Event::Closed { clean }),
@@ -674,11 +660,15 @@ impl<'a> Driver<'a> {
                 Effect::Answer(ask) => self.ask_desk(ask),
                 Effect::Kill => self.kill(),
                 Effect::EndedBadly => {
-                    locked(&self.host.crashes).ended_badly(self.host.now());
+                    let is_off = locked(&self.host.crashes).ended_badly(self.host.now());
+                    if is_off {
+                        self.host.note(events::Event::TileOff, &Details::none());
+                    }
                 }
                 Effect::EndedWell => locked(&self.host.crashes).ended_well(),
                 Effect::SignedIn(signed_in) => {
-                    tracing::info!(signed_in, "the sign-in after a recovery");
+                    let details = Details::none().with("signed-in", &signed_in);
+                    self.host.note(events::Event::SignedIn, &details);
                 }
                 // Seen by `is_done`.
                 Effect::Over => {}
@@ -715,6 +705,7 @@ impl<'a> Driver<'a> {
                 Taken::Closing => words.moment(),
             })
         } else if !locked(&host.crashes).may_start(host.now()) {
+            host.note(events::Event::TooOften, &Details::none());
             Some(words.often())
         } else {
             None
@@ -729,8 +720,9 @@ impl<'a> Driver<'a> {
             (true, tile::Scenario::Logon, _) => SignIn::Anybody,
         };
         person.may_sign_in = sign_in != SignIn::Never;
-        self.person = Some(person);
         let form = if host.parts.pc.has_webview() { form } else { Form::Simple };
+        host.note_begun(session, &person, form);
+        self.person = Some(person);
         self.event(Event::Admitted { form, sign_in });
     }
 
@@ -753,6 +745,9 @@ impl<'a> Driver<'a> {
         if let tile::Tell::End { outcome, .. } = tell {
             self.outcome = Some(*outcome);
             // Everything is closed; the tile may take its time with a grant.
+            if self.tile.is_some() {
+                self.host.note_ended(self.session, *outcome, self.flow.begun());
+            }
             if std::mem::take(&mut self.is_busy) {
                 self.host.give_back();
             }
@@ -771,11 +766,11 @@ impl<'a> Driver<'a> {
         let mode = attempt.mode(self.flow.way());
         let without_gpu = attempt == Attempt::WithoutGpu;
         thread::spawn(move || {
+            let mut launched = Launched { tell, start, what: Err(io::ErrorKind::Other.into()) };
             let hello = Desk::hello(&host, person.as_ref(), mode, without_gpu);
-            let launched = host.launch(session);
-            let launched = launched.map(|open| (Box::new(open), Box::new(app::Tell::Hello(hello))));
-            // The flow waits for this.
-            let _ = tell.send(Message::Launched(start, launched));
+            launched.what = host
+                .launch(session)
+                .map(|open| (Box::new(open), Box::new(app::Tell::Hello(hello))));
         });
     }
 
@@ -851,6 +846,20 @@ impl<'a> Driver<'a> {
             open.child.kill();
             closed.clean = host.close(&open.opened);
         });
+    }
+}
+
+/// Tells a flow what came of a start, however that ends: the flow waits for it.
+struct Launched {
+    tell: Sender<Message>,
+    start: u32,
+    what: io::Result<(Box<Open>, Box<app::Tell>)>,
+}
+
+impl Drop for Launched {
+    fn drop(&mut self) {
+        let what = std::mem::replace(&mut self.what, Err(io::ErrorKind::Other.into()));
+        let _ = self.tell.send(Message::Launched(self.start, what));
     }
 }
 

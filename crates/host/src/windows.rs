@@ -2,6 +2,7 @@
 
 mod launcher;
 mod machine;
+mod own_folder;
 mod service;
 mod tile_pipe;
 

@@ -17,14 +17,16 @@ use std::{
     time::Duration,
 };
 
+use os_windows::policy::{Key, Mistake, POLICIES, Place};
 use protocol::host::{
     Few, SecretText, Text,
     app::{Cause, Known},
     statement::{Check, Found},
-    tile::{Answer, Ask, Form, NotHere, Outcome, Tell},
+    tile::{Answer, Ask, Form, LOADS, MOST_LOADS, NotHere, Outcome, Tell},
 };
 use regain_host::{
     double::{self, AsProcess, Machine, Shared, Tile, Value},
+    events::{Details, Event},
     parts::{Launch, Launcher, Policy, Running, Vpn},
     readiness,
     serve::Host,
@@ -161,13 +163,14 @@ fn an_app_that_shows_nothing_ends_in_the_simple_form() {
             shared.with(|pc| pc.now += Duration::from_secs(1));
             host.look_at_the_time();
             thread::yield_now();
-            thread::park_timeout(Duration::from_millis(20));
+            thread::park_timeout(Duration::from_millis(60));
         }
     });
     let mut tries = 0;
     let view = loop {
         match tile.hear().unwrap().unwrap() {
-            Tell::Status(_) => tries += 1,
+            // That closing the one before takes long is said as well, where it does.
+            Tell::Status(words) => tries += usize::from(words.as_str().contains("anderer Weg")),
             Tell::View(view) => break view,
             _ => panic!("neither status nor view"),
         }
@@ -584,7 +587,8 @@ fn a_controller_is_looked_for_when_the_app_asks_and_keeps_no_start_up() {
     let vpn = Some(Vpn { command: "connect".into(), within: Duration::from_secs(1) });
     let policy = Policy { vpn, ..Policy::default() };
     let controller = Known::No;
-    let known = Machine { user, policy, controller, ..Machine::default() };
+    let cached_sign_in = Known::Yes;
+    let known = Machine { user, policy, controller, cached_sign_in, ..Machine::default() };
     let said = |machine| end(&mut Pc::new("asks-pc", machine).begin(Form::Full)).1;
     assert_eq!(said(known.clone()), "Unknown Yes; No Yes; Yes Yes");
     let stranger = Machine { user: None, ..known.clone() };
@@ -643,4 +647,134 @@ fn every_breaker_that_is_planted_is_found() {
     pc.shared.with(|pc| (pc.account, pc.webview) = (false, false));
     assert_eq!(found(Check::AppAccount), Found::Breaks);
     assert_eq!(found(Check::WebviewRuntime), Found::Less);
+
+    // The library's own count, of this version alone.
+    let loads = pc.folder.path().join(LOADS);
+    let version = env!("CARGO_PKG_VERSION");
+    let counted =
+        |of: &str, times| std::fs::write(&loads, format!("{of}\n").repeat(times)).unwrap();
+    for (of, times, as_what) in
+        [(version, 4, Found::Fine), ("0.0.9", 5, Found::Fine), (version, MOST_LOADS, Found::Breaks)]
+    {
+        counted(of, times);
+        assert_eq!(found(Check::TileSwitchedOff), as_what, "{times} of {of}");
+    }
+    let wrong = |key| Mistake::of(key, &Place::Registry(POLICIES), "is a number");
+    for (mistakes, as_what) in [
+        (vec![], Found::Fine),
+        (vec![wrong(Key::HelpName)], Found::Less),
+        (vec![wrong(Key::HelpName), wrong(Key::Service)], Found::Breaks),
+    ] {
+        pc.shared.with(|pc| pc.mistakes.clone_from(&mistakes));
+        assert_eq!(found(Check::PolicyValues), as_what);
+    }
+}
+
+/// What an administrator reads of a day: every line of it, and nothing of the person's.
+#[test]
+fn the_event_log_tells_what_happened_and_nothing_of_what_was_typed() {
+    let user = Some(Text::cut("anna@example.org"));
+    let pc = Pc::new("prove", Machine { user, ..Machine::default() });
+    assert_eq!(end(&mut pc.begin(Form::Full)).0, Outcome::Done);
+    let told = |pc: &Pc| pc.shared.with(|pc| std::mem::take(&mut pc.events));
+    let events = told(&pc);
+    let names: Vec<Event> = events.iter().map(|(event, _)| *event).collect();
+    assert_eq!(names, [Event::KeyMade, Event::FlowBegun, Event::FlowEnded]);
+    let facts = |details: &Details| {
+        let facts = details.iter().map(|(name, value)| format!("{name}={value}"));
+        facts.collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(facts(&events[1].1), "session=3 way=CannotSignIn form=Full");
+    assert_eq!(facts(&events[2].1), "outcome=Done seconds=0 session=3");
+    assert!(!format!("{events:?}").contains("anna"));
+
+    // Three bad ends.
+    *pc.act.lock().unwrap() = "garbage";
+    for _ in 0..3 {
+        end(&mut pc.begin(Form::Simple));
+    }
+    let names: Vec<Event> = told(&pc).into_iter().map(|(event, _)| event).collect();
+    assert_eq!(names.iter().filter(|event| **event == Event::FlowFailed).count(), 3);
+    assert_eq!(names.iter().filter(|event| **event == Event::TileOff).count(), 1);
+}
+
+/// The words of the service's list, once, and again when something changed.
+#[test]
+fn the_event_log_says_that_people_here_cannot_recover_and_why() {
+    const SYSTEM: &str = r"SOFTWARE\Microsoft\Windows\CurrentVersion\Policies\System";
+    let fleet_token = Some("fleet-token".to_owned());
+    let pc = Pc::new("", Machine { fleet_token, ..Machine::default() });
+    let set = |name: &str, number| {
+        let place = (SYSTEM.to_owned(), name.to_owned());
+        pc.shared.with(|pc| pc.registry.insert(place, Value::Number(number)));
+    };
+    let report = || {
+        pc.later(2 * 24 * 3600);
+        assert!(pc.host.report_if_due());
+        let events = pc.shared.with(|pc| std::mem::take(&mut pc.events));
+        let about = |event: &Event| {
+            [Event::CannotRecover, Event::LessComfort, Event::Ready, Event::ReportMade]
+                .contains(event)
+        };
+        events.into_iter().filter(|(event, _)| about(event)).collect::<Vec<_>>()
+    };
+    set("scforceoption", 1);
+    let told = report();
+    let [(Event::CannotRecover, details), (Event::ReportMade, _)] = told.as_slice() else {
+        panic!("{told:?}")
+    };
+    let because = details.iter().find(|(name, _)| *name == "because").unwrap().1;
+    assert!(because.contains(Check::SmartCardRequired.remedy().because), "{because}");
+    assert!(because.contains("scforceoption = 1"), "{because}");
+    assert!(because.contains(Check::TileRegistered.remedy().because), "{because}");
+    // The next day again, though nothing changed; within the day once.
+    assert_eq!(report().len(), 2);
+    pc.host.look_around();
+    assert!(pc.shared.with(|pc| pc.events.is_empty()));
+}
+
+#[test]
+fn wrong_settings_and_a_tile_that_switched_itself_off_are_told_once() {
+    let pc = Pc::new("", Machine::default());
+    let told = || {
+        pc.host.look_around();
+        let events = pc.shared.with(|pc| std::mem::take(&mut pc.events));
+        events.into_iter().map(|(event, _)| event).collect::<Vec<_>>()
+    };
+    assert_eq!(told(), [Event::KeyMade]);
+    let wrong = |key| Mistake::of(key, &Place::Registry(POLICIES), "is a number");
+    pc.shared.with(|pc| pc.mistakes = vec![wrong(Key::HelpName)]);
+    assert_eq!((told(), told()), (vec![Event::SettingWrong], vec![]));
+    pc.shared.with(|pc| pc.mistakes.push(wrong(Key::VpnCommand)));
+    assert_eq!((told(), told()), (vec![Event::SettingWrong], vec![]));
+    let loads = pc.folder.path().join(LOADS);
+    std::fs::write(&loads, format!("{}\n", env!("CARGO_PKG_VERSION")).repeat(MOST_LOADS)).unwrap();
+    assert_eq!((told(), told()), (vec![Event::TileSwitchedOff], vec![]));
+    std::fs::remove_file(&loads).unwrap();
+    assert_eq!(told(), []);
+}
+
+/// A chip that does not answer at the start: nothing is lost, and it is told when it is back.
+#[test]
+fn a_key_that_is_away_at_the_start_is_kept_and_told() {
+    let pc = Pc::new("", Machine { fleet_token: Some("t".to_owned()), ..Machine::default() });
+    pc.later(600);
+    assert!(pc.host.report_if_due());
+    let names = |pc: &Pc| {
+        let events = pc.shared.with(|pc| std::mem::take(&mut pc.events));
+        events.into_iter().map(|(event, _)| event).collect::<Vec<_>>()
+    };
+    assert!(names(&pc).contains(&Event::Enrolled));
+    let file = std::fs::read(pc.folder.path().join("device-key")).unwrap();
+    // The next start, at which the system does not say which machine it is.
+    pc.shared.with(|pc| pc.machine.clear());
+    let again = start(&pc.shared, pc.folder.path(), &pc.act);
+    assert_eq!(names(&pc), [Event::KeyAway]);
+    again.look_around();
+    assert_eq!(names(&pc), []);
+    assert_eq!(std::fs::read(pc.folder.path().join("device-key")).unwrap(), file);
+    pc.shared.with(|pc| pc.machine = Machine::default().machine);
+    again.look_around();
+    assert_eq!(names(&pc), [Event::KeyBack]);
+    assert_eq!(std::fs::read(pc.folder.path().join("device-key")).unwrap(), file);
 }

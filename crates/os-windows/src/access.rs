@@ -117,7 +117,14 @@ fn private_list(trusted: &[Sid], is_folder: bool) -> String {
 mod calls {
     #![expect(unsafe_code, reason = "Windows keeps access lists behind raw pointers")]
 
-    use std::{io, os::windows::ffi::OsStrExt as _, path::Path};
+    use std::{
+        io,
+        os::windows::{
+            ffi::OsStrExt as _,
+            io::{AsRawHandle as _, FromRawHandle as _, OwnedHandle},
+        },
+        path::Path,
+    };
 
     use windows::{
         Win32::{
@@ -127,12 +134,20 @@ mod calls {
                 Authorization::{
                     ConvertSecurityDescriptorToStringSecurityDescriptorW, ConvertSidToStringSidW,
                     ConvertStringSecurityDescriptorToSecurityDescriptorW, GetNamedSecurityInfoW,
-                    SDDL_REVISION_1, SE_FILE_OBJECT, SetNamedSecurityInfoW,
+                    GetSecurityInfo, SDDL_REVISION_1, SE_FILE_OBJECT, SetNamedSecurityInfoW,
+                    SetSecurityInfo,
                 },
                 DACL_SECURITY_INFORMATION, GetSecurityDescriptorDacl, GetTokenInformation,
                 OBJECT_SECURITY_INFORMATION, OWNER_SECURITY_INFORMATION,
-                PROTECTED_DACL_SECURITY_INFORMATION, PSECURITY_DESCRIPTOR, PSID, TOKEN_QUERY,
-                TOKEN_USER, TokenUser,
+                PROTECTED_DACL_SECURITY_INFORMATION, PSECURITY_DESCRIPTOR, PSID,
+                SECURITY_ATTRIBUTES, TOKEN_QUERY, TOKEN_USER, TokenUser,
+            },
+            Storage::FileSystem::{
+                BY_HANDLE_FILE_INFORMATION, CreateDirectoryW, CreateFileW,
+                FILE_ATTRIBUTE_DIRECTORY, FILE_ATTRIBUTE_REPARSE_POINT, FILE_FLAG_BACKUP_SEMANTICS,
+                FILE_FLAG_OPEN_REPARSE_POINT, FILE_READ_ATTRIBUTES, FILE_SHARE_DELETE,
+                FILE_SHARE_READ, FILE_SHARE_WRITE, GetFileAttributesW, GetFileInformationByHandle,
+                OPEN_EXISTING, READ_CONTROL, WRITE_DAC,
             },
             System::Threading::{GetCurrentProcess, OpenProcessToken},
         },
@@ -159,6 +174,148 @@ mod calls {
         }
     }
 
+    /// What stands under a name, seen without following it.
+    #[derive(Debug)]
+    pub struct Standing {
+        /// A folder.
+        pub is_folder: bool,
+        /// A link or a junction, which stands for something elsewhere.
+        pub is_link: bool,
+        /// How many names it has on its disk.
+        pub names: u32,
+        /// Owned by one of those asked for, or by whoever runs this process.
+        pub is_owned: bool,
+    }
+
+    /// What stands there, and whether one of `trusted` owns it; none when nothing does.
+    ///
+    /// # Errors
+    /// When Windows does not tell.
+    pub fn standing(path: &Path, trusted: &[Sid]) -> io::Result<Option<Standing>> {
+        match Held::open(path, READ_CONTROL.0 | FILE_READ_ATTRIBUTES.0) {
+            Ok(held) => held.standing(path, trusted).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes a folder that gives every right to `trusted` and none to anybody else, from its
+    /// first moment on.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::AlreadyExists`] when something stands there.
+    pub fn make_folder(path: &Path, trusted: &[Sid]) -> io::Result<()> {
+        // Who is one of the administrators may make them all the owner.
+        let list = format!("O:BA{}", private_list(trusted, true));
+        with_descriptor(&list, |descriptor| {
+            let attributes = SECURITY_ATTRIBUTES {
+                nLength: u32::try_from(size_of::<SECURITY_ATTRIBUTES>()).unwrap_or_default(),
+                lpSecurityDescriptor: descriptor,
+                bInheritHandle: false.into(),
+            };
+            // SAFETY: path and attributes live until the call returns.
+            unsafe { CreateDirectoryW(PCWSTR(wide(path).as_ptr()), Some(&raw const attributes)) }
+                .map_err(failed("making a folder"))
+        })
+    }
+
+    /// As [`make_private`] for a folder, by the folder itself and not by its name: whoever puts a
+    /// link in its place meanwhile has shut nothing else.
+    ///
+    /// # Errors
+    /// When it is no folder that one of `trusted` owns, or Windows refuses.
+    pub fn shut_folder(path: &Path, trusted: &[Sid]) -> io::Result<()> {
+        let held = Held::open(path, READ_CONTROL.0 | WRITE_DAC.0 | FILE_READ_ATTRIBUTES.0)?;
+        let is = held.standing(path, trusted)?;
+        if !is.is_folder || is.is_link || !is.is_owned {
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it is not ours"));
+        }
+        let list = private_list(trusted, true);
+        with_descriptor(&list, |descriptor| {
+            let acl = list_of(PSECURITY_DESCRIPTOR(descriptor))?;
+            // SAFETY: the handle is open; the list lives until the call returns.
+            let set = unsafe {
+                SetSecurityInfo(
+                    held.handle(),
+                    SE_FILE_OBJECT,
+                    DACL_SECURITY_INFORMATION | PROTECTED_DACL_SECURITY_INFORMATION,
+                    None,
+                    None,
+                    Some(acl),
+                    None,
+                )
+            };
+            set.ok().map_err(failed("setting who may read it"))
+        })
+    }
+
+    /// A thing on a disk, held by itself: no link is followed.
+    struct Held(OwnedHandle);
+
+    impl Held {
+        fn open(path: &Path, access: u32) -> io::Result<Self> {
+            // SAFETY: the path ends with a nul and lives until the call returns.
+            let handle = unsafe {
+                CreateFileW(
+                    PCWSTR(wide(path).as_ptr()),
+                    access,
+                    FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
+                    None,
+                    OPEN_EXISTING,
+                    FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT,
+                    None,
+                )
+            }
+            .map_err(failed("looking at what stands there"))?;
+            // SAFETY: just opened, and owned by nobody else.
+            Ok(Self(unsafe { OwnedHandle::from_raw_handle(handle.0) }))
+        }
+
+        fn handle(&self) -> HANDLE {
+            HANDLE(self.0.as_raw_handle())
+        }
+
+        fn standing(&self, path: &Path, trusted: &[Sid]) -> io::Result<Standing> {
+            let mut found = BY_HANDLE_FILE_INFORMATION::default();
+            // SAFETY: the handle is open; Windows writes one structure.
+            unsafe { GetFileInformationByHandle(self.handle(), &raw mut found) }
+                .map_err(failed("looking at what stands there"))?;
+            // By its name as well: not every system tells of a link that is open.
+            // SAFETY: the path ends with a nul and lives until the call returns.
+            let by_name = unsafe { GetFileAttributesW(PCWSTR(wide(path).as_ptr())) };
+            let both = found.dwFileAttributes | by_name;
+            Ok(Standing {
+                is_folder: found.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY.0 != 0,
+                is_link: both & FILE_ATTRIBUTE_REPARSE_POINT.0 != 0,
+                names: found.nNumberOfLinks,
+                is_owned: self.is_owned(trusted)?,
+            })
+        }
+
+        fn is_owned(&self, trusted: &[Sid]) -> io::Result<bool> {
+            let mut descriptor = PSECURITY_DESCRIPTOR::default();
+            let mut owner = PSID::default();
+            // SAFETY: the handle is open; Windows writes a descriptor, which `Local` frees, and a
+            // pointer into it.
+            let got = unsafe {
+                GetSecurityInfo(
+                    self.handle(),
+                    SE_FILE_OBJECT,
+                    OWNER_SECURITY_INFORMATION,
+                    Some(&raw mut owner),
+                    None,
+                    None,
+                    None,
+                    Some(&raw mut descriptor),
+                )
+            };
+            got.ok().map_err(failed("reading who owns it"))?;
+            let _freed = Local(descriptor.0);
+            let owner = sid_text(owner)?;
+            Ok(trusted.contains(&owner) || owner == this_user()?)
+        }
+    }
+
     /// Makes a security descriptor of its text form, for as long as `with` takes.
     ///
     /// # Errors
@@ -182,7 +339,8 @@ mod calls {
         with(descriptor.0)
     }
 
-    fn set_list(path: &Path, descriptor: PSECURITY_DESCRIPTOR) -> io::Result<()> {
+    /// The list of a descriptor, which lives as long as that.
+    fn list_of(descriptor: PSECURITY_DESCRIPTOR) -> io::Result<*mut ACL> {
         let (mut present, mut defaulted) = (BOOL::default(), BOOL::default());
         let mut acl: *mut ACL = std::ptr::null_mut();
         // SAFETY: the descriptor is whole and lives until its caller returns.
@@ -195,6 +353,11 @@ mod calls {
             )
         }
         .map_err(failed("making an access list"))?;
+        Ok(acl)
+    }
+
+    fn set_list(path: &Path, descriptor: PSECURITY_DESCRIPTOR) -> io::Result<()> {
+        let acl = list_of(descriptor)?;
         // SAFETY: path and list live until the call returns.
         let set = unsafe {
             SetNamedSecurityInfoW(
@@ -345,7 +508,9 @@ mod calls {
 #[cfg(windows)]
 pub(crate) use calls::{Local, sid_text, with_descriptor};
 #[cfg(windows)]
-pub use calls::{foreign_owner, make_private, strangers, this_user};
+pub use calls::{
+    Standing, foreign_owner, make_folder, make_private, shut_folder, standing, strangers, this_user,
+};
 
 #[cfg(test)]
 mod tests {

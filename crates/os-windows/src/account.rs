@@ -5,7 +5,10 @@ use std::{io, os::windows::ffi::OsStrExt as _, path::Path};
 
 use windows::{
     Win32::{
-        Foundation::NTSTATUS,
+        Foundation::{
+            ERROR_FILE_NOT_FOUND, ERROR_NONE_MAPPED, ERROR_PATH_NOT_FOUND, NTSTATUS,
+            STATUS_OBJECT_NAME_NOT_FOUND,
+        },
         NetworkManagement::NetManagement::{
             NERR_UserExists, NERR_UserNotFound, NetApiBufferFree, NetUserAdd, NetUserDel,
             NetUserGetInfo, NetUserSetInfo, UF_ACCOUNTDISABLE, UF_DONT_EXPIRE_PASSWD,
@@ -15,8 +18,8 @@ use windows::{
         Security::{
             Authentication::Identity::{
                 LSA_HANDLE, LSA_OBJECT_ATTRIBUTES, LSA_UNICODE_STRING, LsaAddAccountRights,
-                LsaClose, LsaNtStatusToWinError, LsaOpenPolicy, POLICY_CREATE_ACCOUNT,
-                POLICY_LOOKUP_NAMES,
+                LsaClose, LsaNtStatusToWinError, LsaOpenPolicy, LsaRemoveAccountRights,
+                POLICY_CREATE_ACCOUNT, POLICY_LOOKUP_NAMES,
             },
             Authorization::ConvertStringSidToSidW,
             LookupAccountNameW, LookupAccountSidW, PSID, SID_NAME_USE,
@@ -143,10 +146,53 @@ pub fn delete(name: &str) -> io::Result<()> {
     if removed == NERR_UserNotFound { Ok(()) } else { net(removed, "removing the app's account") }
 }
 
-/// Removes what an account's sign-ins left on the disk.
-pub fn delete_profile(who: &Sid) {
-    // SAFETY: the text ends with a nul. What is not there is removed already.
-    let _ = unsafe { DeleteProfileW(&HSTRING::from(who.as_str()), PCWSTR::null(), PCWSTR::null()) };
+/// Removes what an account's sign-ins left on the disk. A profile that is not there is removed
+/// already.
+///
+/// # Errors
+/// When Windows refuses: a program of the account may still have it open.
+pub fn delete_profile(who: &Sid) -> io::Result<()> {
+    // SAFETY: the text ends with a nul.
+    let removed =
+        unsafe { DeleteProfileW(&HSTRING::from(who.as_str()), PCWSTR::null(), PCWSTR::null()) };
+    match removed {
+        Err(error)
+            if ![ERROR_FILE_NOT_FOUND, ERROR_PATH_NOT_FOUND]
+                .map(|code| code.to_hresult())
+                .contains(&error.code()) =>
+        {
+            Err(failed("removing the profile of the app's account")(error))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Takes an account out of the machine's policy, with every right that it was given there. One
+/// that has none is out already.
+///
+/// # Errors
+/// When Windows refuses.
+pub fn take_rights(who: &Sid) -> io::Result<()> {
+    with_policy(who, |policy, sid| {
+        // SAFETY: policy and identifier live until the call returns.
+        let removed = unsafe { LsaRemoveAccountRights(policy, sid, true, None) };
+        if removed == STATUS_OBJECT_NAME_NOT_FOUND {
+            return Ok(());
+        }
+        lsa(removed, "taking the rights of the app's account")
+    })
+}
+
+/// The identifier of an account, or of the machine by its name; none when nobody has the name.
+///
+/// # Errors
+/// When Windows does not tell.
+pub fn find(name: &str) -> io::Result<Option<Sid>> {
+    match look_up(name) {
+        Ok(sid) => Ok(Some(sid)),
+        Err(error) if error.code() == ERROR_NONE_MAPPED.to_hresult() => Ok(None),
+        Err(error) => Err(failed("looking an account up")(error)),
+    }
 }
 
 /// The identifier of an account, or of the machine by its name.
@@ -154,6 +200,10 @@ pub fn delete_profile(who: &Sid) {
 /// # Errors
 /// When there is none.
 pub fn of_name(name: &str) -> io::Result<Sid> {
+    look_up(name).map_err(failed("looking an account up"))
+}
+
+fn look_up(name: &str) -> windows::core::Result<Sid> {
     // The longest identifier; aligned for its numbers.
     let mut sid = [0_u64; 9];
     let mut domain = [0_u16; 256];
@@ -170,9 +220,8 @@ pub fn of_name(name: &str) -> io::Result<Sid> {
             &raw mut domain_length,
             &raw mut kind,
         )
-    }
-    .map_err(failed("looking an account up"))?;
-    sid_text(PSID(sid.as_mut_ptr().cast()))
+    }?;
+    sid_text(PSID(sid.as_mut_ptr().cast())).map_err(Into::into)
 }
 
 /// The name of an account, with its domain.
@@ -204,7 +253,11 @@ pub fn name_of(who: &str) -> io::Result<String> {
     Ok(format!(r"{}\{}", text(&domain), text(&name)))
 }
 
-fn give_rights(who: &Sid) -> io::Result<()> {
+/// The machine's policy and an identifier, for as long as `with` takes.
+fn with_policy<T>(
+    who: &Sid,
+    with: impl FnOnce(LSA_HANDLE, PSID) -> io::Result<T>,
+) -> io::Result<T> {
     let mut sid = PSID::default();
     // SAFETY: the text ends with a nul; Windows writes one pointer, which `Local` frees.
     unsafe { ConvertStringSidToSidW(&HSTRING::from(who.as_str()), &raw mut sid) }
@@ -216,6 +269,13 @@ fn give_rights(who: &Sid) -> io::Result<()> {
     // SAFETY: the attributes live until the call returns; Windows writes one handle, closed below.
     let opened = unsafe { LsaOpenPolicy(None, &raw const attributes, access, &raw mut policy) };
     lsa(opened, "opening the machine's policy")?;
+    let done = with(policy, sid);
+    // SAFETY: opened above and closed once. A failure leaves nothing to do.
+    let _ = unsafe { LsaClose(policy) };
+    done
+}
+
+fn give_rights(who: &Sid) -> io::Result<()> {
     let mut names: Vec<Vec<u16>> =
         RIGHTS.iter().map(|right| right.encode_utf16().collect()).collect();
     let rights: Vec<LSA_UNICODE_STRING> = names
@@ -226,11 +286,11 @@ fn give_rights(who: &Sid) -> io::Result<()> {
             LSA_UNICODE_STRING { Length: length, MaximumLength: length, Buffer: buffer }
         })
         .collect();
-    // SAFETY: identifier and names live until the call returns.
-    let added = unsafe { LsaAddAccountRights(policy, sid, &rights) };
-    // SAFETY: opened above and closed once. A failure leaves nothing to do.
-    let _ = unsafe { LsaClose(policy) };
-    lsa(added, "giving the app's account its right")
+    with_policy(who, |policy, sid| {
+        // SAFETY: policy, identifier and names live until the call returns.
+        let added = unsafe { LsaAddAccountRights(policy, sid, &rights) };
+        lsa(added, "giving the app's account its right")
+    })
 }
 
 fn lsa(status: NTSTATUS, doing: &'static str) -> io::Result<()> {

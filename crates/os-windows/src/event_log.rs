@@ -16,20 +16,9 @@ use windows::{
 };
 use windows_registry::LOCAL_MACHINE;
 
-use crate::failed;
+use crate::{events::Level, failed, machine};
 
 const SOURCES: &str = r"SYSTEM\CurrentControlSet\Services\EventLog\Application";
-
-/// How much an event matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Level {
-    /// Something happened as it should.
-    Information,
-    /// Something needs a look.
-    Warning,
-    /// Something does not work.
-    Error,
-}
 
 /// Tells Windows that the events of `source` have their texts in `message_file`. Needs an
 /// administrator.
@@ -46,9 +35,11 @@ pub fn register_source(source: &str, message_file: &Path) -> io::Result<()> {
 }
 
 /// Takes it back. One that is not there is taken back already.
-pub fn remove_source(source: &str) {
-    // What cannot be removed is an empty name in a list.
-    let _ = LOCAL_MACHINE.remove_tree(format!(r"{SOURCES}\{source}"));
+///
+/// # Errors
+/// When the registry refuses.
+pub fn remove_source(source: &str) -> io::Result<()> {
+    machine::remove_key(&format!(r"{SOURCES}\{source}"))
 }
 
 /// An open source.

@@ -7,13 +7,13 @@
 pub mod access;
 #[cfg(windows)]
 pub mod account;
-#[cfg(windows)]
 pub mod chip;
 pub mod command;
 #[cfg(windows)]
 pub mod desktop;
 #[cfg(windows)]
 pub mod event_log;
+pub mod events;
 #[cfg(windows)]
 pub mod machine;
 #[cfg(windows)]

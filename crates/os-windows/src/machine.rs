@@ -34,6 +34,9 @@ use windows_registry::LOCAL_MACHINE;
 
 use crate::failed;
 
+/// What `E_FILE_NOT_FOUND` is to the registry.
+const NOT_FOUND: i32 = 0x8007_0002_u32.cast_signed();
+
 /// Whether a session is seen over Remote Desktop.
 ///
 /// # Errors
@@ -183,8 +186,54 @@ pub fn set_number(key: &str, name: &str, number: u32) -> io::Result<()> {
 }
 
 /// Takes a value away. One that is not there is away already.
-pub fn remove(key: &str, name: &str) {
-    if let Ok(key) = LOCAL_MACHINE.create(key) {
-        let _ = key.remove_value(name);
+///
+/// # Errors
+/// When the registry refuses.
+pub fn remove(key: &str, name: &str) -> io::Result<()> {
+    let open = LOCAL_MACHINE.options().read().write().open(key);
+    away(open.and_then(|key| key.remove_value(name)))
+}
+
+/// Whether a key is there.
+///
+/// # Errors
+/// When the registry does not tell.
+pub fn is_key(key: &str) -> io::Result<bool> {
+    match LOCAL_MACHINE.open(key) {
+        Ok(_) => Ok(true),
+        Err(error) if error.code().0 == NOT_FOUND => Ok(false),
+        Err(error) => Err(failed("reading the registry")(error)),
+    }
+}
+
+/// Takes a key away, with everything in it. One that is not there is away already.
+///
+/// # Errors
+/// When the registry refuses.
+pub fn remove_key(key: &str) -> io::Result<()> {
+    away(LOCAL_MACHINE.remove_tree(key))
+}
+
+/// Takes a key away that has nothing in it; another one stays.
+///
+/// # Errors
+/// When the registry refuses.
+pub fn remove_empty_key(key: &str) -> io::Result<()> {
+    if !is_key(key)? {
+        return Ok(());
+    }
+    let open = LOCAL_MACHINE.open(key).map_err(failed("reading the registry"))?;
+    let is_empty = open.keys().is_ok_and(|mut keys| keys.next().is_none())
+        && open.values().is_ok_and(|mut values| values.next().is_none());
+    drop(open);
+    if is_empty { remove_key(key) } else { Ok(()) }
+}
+
+fn away(removed: windows::core::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.code().0 != NOT_FOUND => {
+            Err(failed("taking something out of the registry")(error))
+        }
+        Ok(()) | Err(_) => Ok(()),
     }
 }

@@ -126,6 +126,14 @@ pub fn uninstall(name: &str) -> io::Result<()> {
     };
     // One that does not run is stopped already; one that does not stop goes with the next start.
     let _ = service.stop();
+    let mut left = TO_CHANGE;
+    const PAUSE: Duration = Duration::from_millis(100);
+    while !left.is_zero()
+        && service.query_status().is_ok_and(|now| now.current_state != ServiceState::Stopped)
+    {
+        std::thread::park_timeout(PAUSE);
+        left = left.saturating_sub(PAUSE);
+    }
     service.delete().map_err(failed("removing the service"))
 }
 

@@ -111,7 +111,8 @@ fn fleet_lines(host: &str, fleet: &Fleet) -> Vec<String> {
     }
     let mut lines: Vec<String> =
         sentences.iter().map(|said| format!("note  PCs of {host}: {said}")).collect();
-    lines.push(format!("      regain-service device list --tenant {host} --cannot-recover"));
+    let only = if fleet.cannot > 0 { " --cannot-recover" } else { "" };
+    lines.push(format!("      regain-service device list --tenant {host}{only}"));
     lines
 }
 
@@ -148,4 +149,24 @@ async fn mail(config: &Config) -> Result<String, String> {
         return Ok(format!("{host}:{port} answers"));
     }
     Err(format!("{host}:{port} does not answer as `mail` in the configuration says"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pcs_are_mentioned_where_there_are_some_and_the_command_that_says_more() {
+        assert!(fleet_lines("h", &Fleet::default()).is_empty());
+        let well = Fleet { all: 412, ..Fleet::default() };
+        assert_eq!(fleet_lines("h", &well), ["ok    PCs of h: 412 PCs known, all well"]);
+        let silent = Fleet { silent: 2, ..well };
+        assert_eq!(
+            fleet_lines("h", &silent),
+            [
+                "note  PCs of h: 2 PCs have not reported for 14 days or longer.",
+                "      regain-service device list --tenant h",
+            ]
+        );
+    }
 }

@@ -71,7 +71,7 @@ pub(crate) struct Fleet {
     /// Of these, those that have not reported for long.
     pub(crate) silent: usize,
     /// Why not, each with how many PCs; the most first.
-    reasons: Vec<(String, usize)>,
+    pub(crate) reasons: Vec<(String, usize)>,
 }
 
 impl Fleet {

@@ -4,6 +4,7 @@
 //! What Wine fakes or lacks is in docs/known-issues.md; nothing here proves more than it does.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs::File,
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
@@ -123,6 +124,67 @@ impl Wine {
         });
         Ok(state)
     }
+
+    /// Every key of the machine's registry, with its values.
+    ///
+    /// # Errors
+    /// When Windows cannot be asked.
+    pub fn registry(&self) -> Result<BTreeMap<String, BTreeSet<String>>> {
+        let mut query = self.command("regedit");
+        query.args(["/E", r"C:\registry.reg", "HKEY_LOCAL_MACHINE"]);
+        self.run(&mut query, "")?;
+        let exported = std::fs::read(self.path(r"C:\registry.reg")?)?;
+        let (wide, _) = exported.as_chunks::<2>();
+        let wide: Vec<u16> = wide.iter().map(|pair| u16::from_le_bytes(*pair)).collect();
+        let text = String::from_utf16_lossy(&wide).replace("\\\r\n", "");
+        let mut keys: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        let mut key = String::new();
+        for line in text.lines().map(str::trim_end).filter(|line| !line.is_empty()) {
+            if let Some(name) = line.strip_prefix(r"[HKEY_LOCAL_MACHINE\") {
+                name.trim_end_matches(']').clone_into(&mut key);
+                keys.entry(key.clone()).or_default();
+            } else if !key.is_empty() {
+                keys.entry(key.clone()).or_default().insert(line.to_owned());
+            }
+        }
+        Ok(keys)
+    }
+
+    /// Everything that a program could leave behind: files, and keys with values (services are
+    /// keys); without what the machine notes by itself.
+    ///
+    /// # Errors
+    /// When Windows cannot be asked, or a folder cannot be read.
+    pub fn snapshot(&self) -> Result<BTreeSet<String>> {
+        let mut all = BTreeSet::new();
+        files(&self.path(r"C:\")?, &mut all)?;
+        for (key, values) in self.registry()? {
+            all.insert(key.clone());
+            all.extend(values.into_iter().map(|value| format!("{key}: {value}")));
+        }
+        let noise = ["registry.reg", r"\Control\Video\{", r"\Control\ServiceCurrent"];
+        all.retain(|line| !noise.iter().any(|noise| line.contains(noise)));
+        Ok(all)
+    }
+}
+
+/// What is in one of two snapshots alone.
+pub fn difference(before: &BTreeSet<String>, after: &BTreeSet<String>) -> Vec<String> {
+    before.symmetric_difference(after).cloned().collect()
+}
+
+/// Every file and folder below one.
+///
+/// # Errors
+/// When a folder cannot be read.
+pub fn files(folder: &Path, all: &mut BTreeSet<String>) -> Result<()> {
+    for entry in std::fs::read_dir(folder)?.flatten() {
+        all.insert(entry.path().display().to_string());
+        if entry.file_type()?.is_dir() {
+            files(&entry.path(), all)?;
+        }
+    }
+    Ok(())
 }
 
 impl Drop for Wine {

