@@ -40,6 +40,8 @@ use tests::{
 
 const NEW: &str = "Four-green-lanterns-9";
 const SESSION: u32 = 1;
+/// Whose page it is; nothing before that is known.
+const TENANT: &str = "return document.querySelector('.top__tenant')?.innerText.trim() ?? '';";
 
 /// A locked PC of an organisation, in front of somebody.
 struct Screen {
@@ -90,7 +92,7 @@ impl Launcher for ByDriver {
         });
         let (reader, writer) = pipes.open()?;
         let (reader, writer) = (Box::new(reader), Box::new(writer));
-        Ok(Running { reader, writer, child: Box::new(Started(pipes)) })
+        Ok(Running { reader, writer, process: None, child: Box::new(Started(pipes)) })
     }
 }
 
@@ -438,11 +440,10 @@ fn a_trusted_device_is_told_the_truth_and_uses_up_nobodys_limits() {
 #[test]
 fn offline_it_is_still_the_organisations_page() {
     let mut screen = Screen::of(&[], |_| {}).unwrap();
-    let tenant = "return document.querySelector('.top__tenant').innerText.trim();";
     screen.enrol().unwrap();
     let (mut tile, app) = screen.open().unwrap();
     let online = wait::until("the tenant's name", PATIENCE, || {
-        Ok(app.measure(tenant)?.as_str().filter(|name| !name.is_empty()).map(str::to_owned))
+        Ok(app.measure(TENANT)?.as_str().filter(|name| !name.is_empty()).map(str::to_owned))
     });
     leave(&app, "frame-leave").unwrap();
     end_of(&mut tile).unwrap();
@@ -450,7 +451,7 @@ fn offline_it_is_still_the_organisations_page() {
     screen.organisation.service.stop();
     let (_tile, app) = screen.open().unwrap();
     app.see_page("unreachable-service-title").unwrap();
-    assert_eq!(app.measure(tenant).unwrap(), online.unwrap());
+    assert_eq!(app.measure(TENANT).unwrap(), online.unwrap());
 }
 
 #[test]
