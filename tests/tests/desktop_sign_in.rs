@@ -40,6 +40,8 @@ use tests::{
 
 const NEW: &str = "Four-green-lanterns-9";
 const SESSION: u32 = 1;
+/// Whose page it is; nothing before that is known.
+const TENANT: &str = "return document.querySelector('.top__tenant')?.innerText.trim() ?? '';";
 
 /// A locked PC of an organisation, in front of somebody.
 struct Screen {
@@ -90,9 +92,7 @@ impl Launcher for ByDriver {
         });
         let (reader, writer) = pipes.open()?;
         let (reader, writer) = (Box::new(reader), Box::new(writer));
-        // Nothing is to be handed on to: the display of the lab has one window.
-        let child = Box::new(Started(pipes));
-        Ok(Running { reader, writer, child, process: None })
+        Ok(Running { reader, writer, process: None, child: Box::new(Started(pipes)) })
     }
 }
 
@@ -128,6 +128,17 @@ impl Screen {
         };
         let host = double::host(&pc, folder.path(), Box::new(launcher), 1)?;
         Ok(Self { organisation, pc, host, apps, settings, folder })
+    }
+
+    /// Enrols the device by the report of the day, which also fetches what is shown offline.
+    fn enrol(&self) -> Result<()> {
+        let token = self.organisation.service.administer(&["device", "token"], &[])?;
+        self.pc.with(|pc| {
+            pc.fleet_token = Some(token.trim().to_owned());
+            pc.now += Duration::from_secs(36 * 3_600);
+        });
+        anyhow::ensure!(self.host.report_if_due(), "no report is due");
+        Ok(())
     }
 
     /// Presses a link of the tile.
@@ -184,6 +195,23 @@ fn end_of(tile: &mut Tile) -> Result<End> {
     }
 }
 
+/// Presses what ends the app. A window that is gone before the press has its answer was left.
+fn leave(app: &App, key: &str) -> Result<()> {
+    app.press(key).or_else(|error| if app.heading().is_ok() { Err(error) } else { Ok(()) })
+}
+
+/// The first page, still after the service has answered: nothing was taken up again.
+fn assert_begins_anew(app: &App) -> Result<()> {
+    wait::until("the service's answer", PATIENCE, || {
+        let tenant =
+            app.measure("return document.querySelector('.top__tenant').innerText.trim()")?;
+        Ok((tenant != "").then_some(()))
+    })?;
+    app.see_page("start-title")?;
+    anyhow::ensure!(app.measure("return document.querySelector('.case') === null")? == true);
+    Ok(())
+}
+
 fn known(person: &str) -> impl FnOnce(&mut Machine) {
     let user = Text::new(person);
     move |machine| machine.user = user
@@ -207,7 +235,7 @@ fn an_account_is_unlocked_from_the_sign_in_screen_and_the_known_user_only_confir
     walk.enter_the_code(&ANNA).unwrap();
     walk.unlock().unwrap();
     screen.assert_is_ready(&app).unwrap();
-    walk.press("done-finish").unwrap();
+    leave(&app, "done-finish").unwrap();
 
     let end = end_of(&mut tile).unwrap();
     assert_eq!((end.outcome, end.grant), (Outcome::Done, false));
@@ -241,7 +269,7 @@ fn a_new_password_is_set_and_signs_the_person_in_where_the_administrator_wants_i
     walk.see("new-password-title").unwrap();
     assert_offered_only_with_the_keyboard(&app).unwrap();
     walk.set_password(NEW, false).unwrap();
-    walk.press("done-finish").unwrap();
+    leave(&app, "done-finish").unwrap();
 
     let end = end_of(&mut tile).unwrap();
     assert_eq!((end.outcome, end.grant), (Outcome::Done, true));
@@ -279,8 +307,8 @@ fn somebody_who_leaves_from_the_tile_leaves_nothing_behind() {
 
     // Nobody finds the gates that were passed.
     let (mut tile, app) = screen.open().unwrap();
-    app.see_page("start-title").unwrap();
-    app.press("frame-leave").unwrap();
+    assert_begins_anew(&app).unwrap();
+    leave(&app, "frame-leave").unwrap();
     assert_eq!(end_of(&mut tile).unwrap().outcome, Outcome::Cancelled);
 }
 
@@ -303,7 +331,7 @@ fn a_session_that_changes_ends_the_app_and_only_the_same_person_goes_on() {
 
     screen.pc.with(known("ben.okafor@demo.example"));
     let (mut tile, app) = screen.open().unwrap();
-    app.see_page("start-title").unwrap();
+    assert_begins_anew(&app).unwrap();
     screen.host.stop(Some(SESSION), Cause::Session);
     end_of(&mut tile).unwrap();
     drop((app, tile));
@@ -312,7 +340,7 @@ fn a_session_that_changes_ends_the_app_and_only_the_same_person_goes_on() {
     let (mut tile, app) = screen.open().unwrap();
     let mut walk = screen.walk(&app, "sign-in-again");
     walk.unlock().unwrap();
-    walk.press("done-finish").unwrap();
+    leave(&app, "done-finish").unwrap();
     assert_eq!(end_of(&mut tile).unwrap().outcome, Outcome::Done);
 }
 
@@ -330,7 +358,7 @@ fn an_app_that_falls_over_is_said_so_and_the_next_one_goes_on() {
     let (mut tile, app) = screen.open().unwrap();
     let mut walk = screen.walk(&app, "sign-in-after-the-crash");
     walk.unlock().unwrap();
-    walk.press("done-finish").unwrap();
+    leave(&app, "done-finish").unwrap();
     assert_eq!(end_of(&mut tile).unwrap().outcome, Outcome::Done);
 }
 
@@ -371,7 +399,7 @@ fn on_the_first_day_the_administrators_command_reaches_the_company_network() {
     walk.press("choice-reset-first").unwrap();
     walk.set_password(NEW, true).unwrap();
     app.see("done-reset-now").unwrap();
-    walk.press("done-finish").unwrap();
+    leave(&app, "done-finish").unwrap();
     assert_eq!(end_of(&mut tile).unwrap().outcome, Outcome::Done);
     assert_eq!(screen.organisation.sign_in(&CARLA, NEW).unwrap(), SignIn::Accepted);
 }
@@ -381,12 +409,7 @@ fn a_trusted_device_is_told_the_truth_and_uses_up_nobodys_limits() {
     let anna = "anna.berg@demo.example";
     let screen = Screen::of(&[ANNA], known("nobody@demo.example")).unwrap();
     let service = &screen.organisation.service;
-    let token = service.administer(&["device", "token"], &[]).unwrap();
-    screen.pc.with(|pc| {
-        pc.fleet_token = Some(token.trim().to_owned());
-        pc.now += Duration::from_secs(36 * 3_600);
-    });
-    assert!(screen.host.report_if_due(), "a report enrols the device");
+    screen.enrol().unwrap();
     service.administer(&["device", "trust"], &["DOUBLE"]).unwrap();
     service.be_candid().unwrap();
 
@@ -400,7 +423,7 @@ fn a_trusted_device_is_told_the_truth_and_uses_up_nobodys_limits() {
     told.with_context(|| app.text().unwrap_or_default()).unwrap();
 
     // Somebody else there hears what strangers hear, in the lane of devices.
-    app.press("frame-leave").unwrap();
+    leave(&app, "frame-leave").unwrap();
     assert_eq!(end_of(&mut tile).unwrap().outcome, Outcome::Cancelled);
     let (_tile, app) = screen.open().unwrap();
     let mut walk = screen.walk(&app, "sign-in-enrolled");
@@ -412,6 +435,23 @@ fn a_trusted_device_is_told_the_truth_and_uses_up_nobodys_limits() {
     let case = app.measure("return document.querySelector('.case').textContent;").unwrap();
     let trail = service.administer(&["audit", "show"], &[case.as_str().unwrap()]).unwrap();
     assert!(trail.contains("enrolled-device"), "{trail}");
+}
+
+#[test]
+fn offline_it_is_still_the_organisations_page() {
+    let mut screen = Screen::of(&[], |_| {}).unwrap();
+    screen.enrol().unwrap();
+    let (mut tile, app) = screen.open().unwrap();
+    let online = wait::until("the tenant's name", PATIENCE, || {
+        Ok(app.measure(TENANT)?.as_str().filter(|name| !name.is_empty()).map(str::to_owned))
+    });
+    leave(&app, "frame-leave").unwrap();
+    end_of(&mut tile).unwrap();
+
+    screen.organisation.service.stop();
+    let (_tile, app) = screen.open().unwrap();
+    app.see_page("unreachable-service-title").unwrap();
+    assert_eq!(app.measure(TENANT).unwrap(), online.unwrap());
 }
 
 #[test]
