@@ -203,9 +203,7 @@ fn leave(app: &App, key: &str) -> Result<()> {
 /// The first page, still after the service has answered: nothing was taken up again.
 fn assert_begins_anew(app: &App) -> Result<()> {
     wait::until("the service's answer", PATIENCE, || {
-        let tenant =
-            app.measure("return document.querySelector('.top__tenant').innerText.trim()")?;
-        Ok((tenant != "").then_some(()))
+        Ok((app.measure(TENANT)? != "").then_some(()))
     })?;
     app.see_page("start-title")?;
     anyhow::ensure!(app.measure("return document.querySelector('.case') === null")? == true);
