@@ -680,6 +680,15 @@ impl Flow {
             return self.app_broke_the_rules(now);
         }
         let Ending { outcome, words, sign_in } = ending;
+        // Somebody who comes back reads why nothing is there any more.
+        let words = match &self.phase {
+            Phase::Closing { end, .. }
+                if outcome == Outcome::Cancelled && words.as_str().is_empty() =>
+            {
+                end.words.clone()
+            }
+            _ => words,
+        };
         let grant = sign_in.filter(|grant| outcome == Outcome::Done && self.allows(grant));
         // Told to end, it must not sign anybody in behind the person's back.
         let grant = if matches!(self.phase, Phase::Closing { .. }) { None } else { grant };
