@@ -64,6 +64,8 @@ struct Shared {
     epoch: u32,
     passwords: Vec<String>,
     later_stage: bool,
+    waits: bool,
+    helpless: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -97,6 +99,8 @@ impl Double {
             epoch: 1,
             passwords: Vec::new(),
             later_stage: false,
+            waits: false,
+            helpless: false,
         }));
         let app = Router::new().fallback(answer).with_state(Arc::clone(&shared));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -118,6 +122,16 @@ impl Double {
     /// From now on the views are those of a later version.
     pub(crate) fn speak_a_later_version(&self) {
         self.shared().later_stage = true;
+    }
+
+    /// From now on something is awaited that the person cannot hasten.
+    pub(crate) fn wait_for_something(&self) {
+        self.shared().waits = true;
+    }
+
+    /// From now on only somebody else can help.
+    pub(crate) fn find_what_others_must_mend(&self) {
+        self.shared().helpless = true;
     }
 
     /// Every call of `path`, as it arrived.
@@ -278,7 +292,7 @@ impl Shared {
             "calls": calls,
             "plain": {"title": "t", "text": "x", "action": null},
             "ends_in_s": 3600,
-            "idle_ends_in_s": 300,
+            "idle_ends_in_s": if self.waits { Value::Null } else { json!(300) },
             "revision": self.step,
         })
     }
@@ -295,6 +309,9 @@ impl Shared {
                 }),
                 json!(["enter-code", "choose-method", "change-user-id", "back", "cancel"]),
             ),
+            Stage::Choice if self.helpless => {
+                (json!({"name": "choice", "finding": "disabled", "acts": []}), json!(["cancel"]))
+            }
             Stage::Choice => (
                 json!({"name": "choice", "finding": "locked", "acts": ["unlock", "reset"]}),
                 json!(["choose-act", "cancel"]),
@@ -307,7 +324,7 @@ impl Shared {
                 json!(["set-password", "back", "cancel"]),
             ),
             Stage::Done => (
-                json!({"name": "done", "act": "unlock", "reset_offered": self.passwords.is_empty()}),
+                json!({"name": "done", "act": if self.passwords.is_empty() { "unlock" } else { "reset" }, "reset_offered": self.passwords.is_empty()}),
                 json!(["choose-act", "cancel"]),
             ),
             Stage::Ended => (json!({"name": "ended", "why": "cancelled"}), json!([])),
