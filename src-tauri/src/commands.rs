@@ -6,7 +6,10 @@ use std::sync::Arc;
 use protocol::api::{Act, Draws, Reason};
 use tauri::{AppHandle, State};
 
-use crate::{AcceptsNewPassword, AnyView, Controller, Leave, Refusal, Started, Typed, language};
+use crate::{
+    AcceptsNewPassword, AnyView, Controller, Leave, Refusal, Started, Typed, language,
+    lockdown::Pulse,
+};
 
 type App<'a> = State<'a, Arc<Controller>>;
 
@@ -92,7 +95,8 @@ pub(crate) async fn leave(app: App<'_>, window: AppHandle) -> Result<(), Refusal
 }
 
 #[tauri::command]
-pub(crate) async fn drawn(app: App<'_>) -> Result<(), Refusal> {
+pub(crate) async fn drawn(app: App<'_>, pulse: State<'_, Arc<Pulse>>) -> Result<(), Refusal> {
+    pulse.beat();
     app.drawn();
     Ok(())
 }

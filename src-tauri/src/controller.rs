@@ -34,6 +34,7 @@ use rand::{SeedableRng, rngs::StdRng};
 use tokio::{
     sync::{OnceCell, watch},
     task::JoinHandle,
+    time::Instant,
 };
 
 pub use self::end::Leave;
@@ -79,6 +80,8 @@ pub struct Controller {
     ahead: Mutex<Option<JoinHandle<Started>>>,
     /// The host that started this run, if one did.
     host: Option<Arc<Hosted>>,
+    /// When the host was last told that whoever waits is not away.
+    told_waiting: Mutex<Option<Instant>>,
     /// Set once the first start has asked the host what it needs first.
     has_started: watch::Sender<bool>,
 }
@@ -148,6 +151,7 @@ impl Controller {
             turn: tokio::sync::Mutex::new(()),
             ahead: Mutex::new(None),
             host: None,
+            told_waiting: Mutex::default(),
             has_started: watch::Sender::new(false),
         }
     }
@@ -304,10 +308,11 @@ impl Controller {
             let present = present.as_ref().map_or("", NewPassword::expose);
             self.digester.meaning(&[present.as_bytes(), &[0], new.expose().as_bytes()])
         };
-        self.remember_to_sign_in(&typed.new);
         if let Some(answer) = self.settle(Call::SetPassword, &meaning()).await? {
             return Ok(answer);
         }
+        // Not before: one typed earlier may turn out to be the one that was set.
+        self.remember_to_sign_in(&typed.new);
         let mut tries = 1;
         loop {
             let sealed = self.seal(&typed)?;
@@ -330,6 +335,7 @@ impl Controller {
     /// [`Refusal`].
     pub async fn watch(&self, revision: u64) -> Result<AnyView, Refusal> {
         let Recovery { token, view } = self.recovery()?;
+        self.nobody_is_away(&view);
         if revision == SIGN_OF_LIFE {
             self.read_again().await?;
             return Ok(self.recovery()?.view);

@@ -78,7 +78,9 @@ struct Link {
     answers: tokio::sync::Mutex<mpsc::Receiver<Answer>>,
     /// Held while something that goes in parts is on its way.
     parts: tokio::sync::Mutex<()>,
-    is_ready: AtomicBool,
+    is_ready: watch::Sender<bool>,
+    /// The person leaves: what is asked for them is not waited for any more.
+    is_leaving: AtomicBool,
     has_ended: AtomicBool,
 }
 
@@ -125,7 +127,8 @@ impl HostLink {
             stop: watch::Sender::new(None),
             answers: tokio::sync::Mutex::new(answers),
             parts: tokio::sync::Mutex::new(()),
-            is_ready: AtomicBool::new(false),
+            is_ready: watch::Sender::new(false),
+            is_leaving: AtomicBool::new(false),
             has_ended: AtomicBool::new(false),
         }));
         let hears = Arc::clone(&link.0);
@@ -172,14 +175,18 @@ impl HostLink {
     /// The first page is drawn, or without a window: the app can go on. Said once, however often
     /// a page is drawn anew.
     pub fn ready(&self) {
-        if !self.0.is_ready.swap(true, Ordering::AcqRel) {
-            self.tell(&Ask::Ready);
-        }
+        self.0.is_ready.send_if_modified(|is_ready| {
+            if !*is_ready {
+                // Before anybody who waits for it goes on.
+                self.tell(&Ask::Ready);
+            }
+            !std::mem::replace(is_ready, true)
+        });
     }
 
     /// The person did something. At most every ten seconds; nothing before the app is ready.
     pub fn present(&self) {
-        if self.0.is_ready.load(Ordering::Acquire) {
+        if *self.0.is_ready.borrow() {
             self.tell(&Ask::Present);
         }
     }
@@ -198,6 +205,17 @@ impl HostLink {
     fn tell(&self, ask: &Ask) {
         if !self.0.has_ended.load(Ordering::Acquire) {
             self.0.say(ask);
+        }
+    }
+
+    /// The person leaves: only what is to be forgotten goes to the host yet, before whatever it
+    /// is still asked.
+    pub fn leave(&self) {
+        let mut questions = locked(&self.0.questions);
+        self.0.is_leaving.store(true, Ordering::Release);
+        questions.waiting.retain(|(ask, _)| matches!(ask, Ask::Delete(_)));
+        if questions.asked.as_ref().is_some_and(|asked| !asked.answered_late) {
+            self.0.ask_next(&mut questions);
         }
     }
 
@@ -324,11 +342,18 @@ impl HostLink {
         self.told_pc(Ask::Pc).await
     }
 
-    /// The same after an attempt to reach the organisation's network; takes up to a minute.
+    /// The same after an attempt to reach the organisation's network; takes up to a minute. Not
+    /// before the app is ready: the host starts nothing for a window that nobody sees.
     ///
     /// # Errors
     /// [`LinkError`].
     pub async fn connect(&self) -> Result<Pc, LinkError> {
+        let mut is_ready = self.0.is_ready.subscribe();
+        tokio::select! {
+            _ = self.stopped() => return Err(LinkError::Gone),
+            // The link outlives this call, so the other end is there.
+            _ = is_ready.wait_for(|is_ready| *is_ready) => {}
+        }
         self.told_pc(Ask::Connect).await
     }
 
@@ -380,6 +405,9 @@ impl Link {
             Some(Stop::Cancelled(_)) if !answered_late(&ask) => return,
             Some(Stop::Cancelled(_)) | None => {}
         }
+        if self.is_leaving.load(Ordering::Acquire) && !matches!(ask, Ask::Delete(_)) {
+            return;
+        }
         questions.waiting.push_back((ask, tell));
         if questions.asked.is_none() {
             self.ask_next(&mut questions);
@@ -389,8 +417,8 @@ impl Link {
     fn ask_next(&self, questions: &mut Questions) {
         questions.asked = None;
         while let Some((ask, answer)) = questions.waiting.pop_front() {
-            // Nobody waits for that one any more.
-            if answer.is_closed() {
+            // Nobody waits for that one any more. What is to be kept or forgotten is so.
+            if !answered_late(&ask) && answer.is_closed() {
                 continue;
             }
             questions.asked = Some(Asked { answer, answered_late: answered_late(&ask) });
@@ -428,7 +456,8 @@ impl Link {
 
     fn take_answer(&self, tell: Tell) {
         let mut questions = locked(&self.questions);
-        let is_late = self.stop.borrow().is_some();
+        let is_leaving = self.is_leaving.load(Ordering::Acquire);
+        let is_late = is_leaving || self.stop.borrow().is_some();
         // What was on its way when the end was wanted is nobody's.
         if is_late && !matches!(tell, Tell::Kept | Tell::NotKept(_)) {
             return;

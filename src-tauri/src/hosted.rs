@@ -26,6 +26,8 @@ pub struct Hosted {
     pub link: HostLink,
     /// The person's user ID as this PC knows it, if it does.
     pub user: Option<String>,
+    /// Of the screen.
+    pub(crate) language: String,
     /// An outcome may carry a sign-in.
     pub may_sign_in: bool,
     pub(crate) proxy: Proxy,
@@ -59,6 +61,7 @@ impl Hosted {
         Self {
             link,
             user: hello.user.as_ref().map(|user| user.as_str().to_owned()),
+            language: hello.language.as_str().to_owned(),
             may_sign_in: hello.may_sign_in,
             proxy: hello.proxy.clone(),
             has_window: matches!(hello.mode, Mode::SignIn | Mode::Setup),

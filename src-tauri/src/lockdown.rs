@@ -1,6 +1,14 @@
 //! What is shut off in the webview, each with its reason. The pages never need any of it; on
 //! the sign-in screen each would be a way out to the system (catalogue KSK-02, KSK-03).
 
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
 use tauri::{
     Manager, Runtime, Url, WebviewWindow, WebviewWindowBuilder, webview::NewWindowResponse,
 };
@@ -45,6 +53,8 @@ const SIGN_IN: &str = r#"
     if (!painted || !document.querySelector("h1")) return;
     clearInterval(looking);
     tell("drawn");
+    // That the page still runs: a window whose page has died has no way out of its own.
+    setInterval(() => tell("drawn"), 5_000);
   }, 50);
   let told = -Infinity;
   const present = () => {
@@ -54,16 +64,22 @@ const SIGN_IN: &str = r#"
   };
   addEventListener("keydown", present, true);
   addEventListener("pointerdown", present, true);
+  // Where somebody was typing, there they go on.
+  let typing = null;
   const offer = () => {
     const away = !document.hasFocus();
     for (const field of document.querySelectorAll(".password__input")) {
       if (field.disabled === away) continue;
+      if (away && field === document.activeElement) typing = field;
       field.disabled = away;
-      if (!away) field.focus();
+      if (!away && field === typing) field.focus();
     }
   };
   addEventListener("focus", offer);
-  addEventListener("blur", offer);
+  addEventListener("blur", () => {
+    typing = null;
+    offer();
+  });
   new MutationObserver(offer).observe(document, { childList: true, subtree: true });
 })();
 "#;
@@ -133,19 +149,58 @@ pub(crate) fn before<R: Runtime, M: Manager<R>>(
         .initialization_script(KEYS)
 }
 
-/// What only the webview itself can be told.
-pub(crate) fn after<R: Runtime>(window: &WebviewWindow<R>, without_gpu: bool) -> tauri::Result<()> {
+/// What only the webview itself can be told. `pulse` hears of a page that is given up.
+pub(crate) fn after<R: Runtime>(
+    window: &WebviewWindow<R>,
+    without_gpu: bool,
+    pulse: &Arc<Pulse>,
+) -> tauri::Result<()> {
     #[cfg(target_os = "linux")]
-    window.with_webview(move |webview| webkit(&webview.inner(), without_gpu))?;
+    {
+        let pulse = Arc::clone(pulse);
+        window.with_webview(move |webview| webkit(&webview.inner(), without_gpu, pulse))?;
+    }
     #[cfg(not(target_os = "linux"))]
-    let _ = (window, without_gpu);
+    let _ = (window, without_gpu, pulse);
     Ok(())
 }
 
+/// Whether the page over the sign-in screen still runs. One that does not is a blank window
+/// without a way out, whatever it died of.
+#[derive(Default)]
+pub(crate) struct Pulse {
+    beats: AtomicU64,
+    given_up: tokio::sync::Notify,
+}
+
+impl Pulse {
+    /// How often it is looked at.
+    const LOOK: Duration = Duration::from_secs(5);
+
+    /// The page runs.
+    pub(crate) fn beat(&self) {
+        self.beats.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Returns when the page is dead. One that was never drawn is the host's to end.
+    pub(crate) async fn dies(&self) {
+        let silence = async {
+            let mut looks = Looks::default();
+            while !looks.is_dead(self.beats.load(Ordering::Relaxed)) {
+                tokio::time::sleep(Self::LOOK).await;
+            }
+        };
+        tokio::select! {
+            () = silence => {}
+            () = self.given_up.notified() => {}
+        }
+    }
+}
+
 /// A web process that dies leaves a blank window. The recovery lives on this side, so that a new
-/// process shows the very same page; one that keeps dying is left alone.
+/// process shows the very same page; one that keeps dying is given up.
 #[cfg(target_os = "linux")]
-fn bring_back(webview: &webkit2gtk::WebView) {
+fn bring_back(webview: &webkit2gtk::WebView, pulse: Arc<Pulse>) {
     use webkit2gtk::WebViewExt;
 
     const MOST_TIMES: u32 = 3;
@@ -155,8 +210,29 @@ fn bring_back(webview: &webkit2gtk::WebView) {
         tracing::error!(times = times.get(), "the web process died");
         if times.get() <= MOST_TIMES {
             webview.reload();
+        } else {
+            pulse.given_up.notify_one();
         }
     });
+}
+
+/// What looking again and again has shown.
+#[derive(Default)]
+struct Looks {
+    seen: u64,
+    missed: u32,
+}
+
+impl Looks {
+    /// So many looks without a beat are the end. Looks are counted and not time: a PC that slept
+    /// has not missed any.
+    const MOST_MISSED: u32 = 8;
+
+    fn is_dead(&mut self, beats: u64) -> bool {
+        self.missed = if beats == self.seen && beats > 0 { self.missed + 1 } else { 0 };
+        self.seen = beats;
+        self.missed >= Self::MOST_MISSED
+    }
 }
 
 /// Whether WebDriver drives the window. WebKitGTK lets itself be driven only in a context that
@@ -173,7 +249,7 @@ fn is_ours(url: &Url) -> bool {
 
 /// The native side of the same, for what a script cannot stop.
 #[cfg(target_os = "linux")]
-fn webkit(webview: &webkit2gtk::WebView, without_gpu: bool) {
+fn webkit(webview: &webkit2gtk::WebView, without_gpu: bool, pulse: Arc<Pulse>) {
     use webkit2gtk::{PermissionRequestExt, SettingsExt, WebViewExt};
 
     // Each handler that answers true has dealt with it: nothing is shown.
@@ -194,7 +270,7 @@ fn webkit(webview: &webkit2gtk::WebView, without_gpu: bool) {
         request.cancel();
         true
     });
-    bring_back(webview);
+    bring_back(webview, pulse);
     if let Some(context) = WebViewExt::context(webview) {
         // One document, never gone back to: nothing is worth keeping.
         webkit2gtk::WebContextExt::set_cache_model(
@@ -266,6 +342,15 @@ mod tests {
             assert_eq!(found(name).as_deref(), Some(name));
         }
         assert_eq!(found("SystemRoot"), None);
+    }
+
+    #[test]
+    fn a_page_that_beats_no_more_is_dead_and_one_that_was_never_drawn_is_not() {
+        let mut looks = Looks::default();
+        assert!((0..100).all(|_| !looks.is_dead(0)), "nothing was drawn yet");
+        assert!((1..100).all(|beats| !looks.is_dead(beats)), "it is alive");
+        let waits = (0..100).position(|_| looks.is_dead(99)).unwrap();
+        assert_eq!(waits, usize::try_from(Looks::MOST_MISSED).unwrap() - 1);
     }
 
     fn json(text: &str) -> serde_json::Value {

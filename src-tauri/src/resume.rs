@@ -1,13 +1,19 @@
 //! What survives a crash: the token of the recovery under way and the call whose answer was not
-//! seen yet, through `SecretStore`, or with the host where there is one. Never a password and never a code: of calls that carry one,
-//! only the name and the idempotency key are kept.
+//! seen yet, through `SecretStore`, or with the host where there is one. Never a password and never
+//! a code: of calls that carry one, only the name and the idempotency key are kept.
+//!
+//! In front of a sign-in screen anybody may be next. So with the host nothing is left that has
+//! passed a gate, and nothing at all where nobody knows whose screen it is.
 //!
 //! The store may be slow, or ask a person to unlock it; so it has a thread of its own, and a
 //! recovery goes on without it.
 
 use std::{
     path::PathBuf,
-    sync::mpsc::{self, Receiver, Sender},
+    sync::{
+        atomic::{AtomicBool, Ordering},
+        mpsc::{self, Receiver, Sender},
+    },
     thread,
     time::Duration,
 };
@@ -24,6 +30,7 @@ use protocol::host::app::Slot;
 use crate::{
     host_link::{HostLink, LinkError},
     service_client::{Change, Path, Token},
+    view::AnyView,
 };
 
 const SERVICE: &str = "regain";
@@ -47,6 +54,10 @@ pub(crate) struct Keeper {
     /// another one left.
     user: Option<String>,
     place: Place,
+    /// What is in the host's slot is this run's: read as its own, or written.
+    is_ours: AtomicBool,
+    /// The person leaves: nothing more is kept.
+    is_closed: AtomicBool,
 }
 
 enum Place {
@@ -54,6 +65,8 @@ enum Place {
     Here(Sender<Order>),
     /// The host's slot.
     Host(HostLink),
+    /// In front of nobody known.
+    Nowhere,
 }
 
 enum Order {
@@ -100,12 +113,32 @@ impl Keeper {
     pub(crate) fn new(origin: String, folder: PathBuf, kind: Kind) -> Self {
         let (orders, inbox) = mpsc::channel();
         thread::spawn(move || keep(&folder, kind, &inbox));
-        Self { origin, user: None, place: Place::Here(orders) }
+        Self::at(origin, None, Place::Here(orders))
     }
 
     /// Leaves it with the host, whose files outlive the run; `user` as the host knows them.
     pub(crate) fn with_host(origin: String, user: Option<String>, link: HostLink) -> Self {
-        Self { origin, user, place: Place::Host(link) }
+        let place = if user.is_some() { Place::Host(link) } else { Place::Nowhere };
+        Self::at(origin, user, place)
+    }
+
+    fn at(origin: String, user: Option<String>, place: Place) -> Self {
+        let (is_ours, is_closed) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { origin, user, place, is_ours, is_closed }
+    }
+
+    /// Whether a recovery that stands there may be found by whoever comes next.
+    pub(crate) fn may_leave(&self, view: &AnyView) -> bool {
+        match self.place {
+            Place::Here(_) => true,
+            Place::Host(_) => view.is_before_any_gate(),
+            Place::Nowhere => false,
+        }
+    }
+
+    /// Keeps nothing from now on.
+    pub(crate) fn close(&self) {
+        self.is_closed.store(true, Ordering::Release);
     }
 
     /// The recovery that an earlier run left behind.
@@ -114,10 +147,12 @@ impl Keeper {
         let record: Record = serde_json::from_slice(&bytes)
             .inspect_err(|error| tracing::warn!(%error, "what was kept is not understood"))
             .ok()?;
-        (record.origin == self.origin && record.user == self.user).then(|| Kept {
-            token: record.token,
-            unanswered: record.unanswered.and_then(Unanswered::into_change),
-        })
+        if record.origin != self.origin || record.user != self.user {
+            return None;
+        }
+        self.is_ours.store(true, Ordering::Release);
+        let unanswered = record.unanswered.and_then(Unanswered::into_change);
+        Some(Kept { token: record.token, unanswered })
     }
 
     async fn read(&self) -> Option<Zeroizing<Vec<u8>>> {
@@ -131,11 +166,20 @@ impl Keeper {
                 let kept = link.get(Slot::Resume).await;
                 kept.inspect_err(|error| tell_of_host(*error)).ok()?.map(Zeroizing::new)
             }
+            Place::Nowhere => None,
         }
     }
 
-    /// Keeps where the recovery stands. Without an answer within a moment it goes on unkept.
-    pub(crate) async fn keep(&self, token: &Token, unanswered: Option<&Change>) {
+    /// Keeps where the recovery stands. Without an answer within a moment it goes on unkept. What
+    /// may not be left is forgotten instead.
+    pub(crate) async fn keep(&self, token: &Token, view: &AnyView, unanswered: Option<&Change>) {
+        if !self.may_leave(view) {
+            return self.forget().await;
+        }
+        if self.is_closed.load(Ordering::Acquire) {
+            return;
+        }
+        self.is_ours.store(true, Ordering::Release);
         let record = RecordToWrite {
             origin: &self.origin,
             user: self.user.as_deref(),
@@ -161,10 +205,12 @@ impl Keeper {
                     tell_of_host(error);
                 }
             }
+            Place::Nowhere => {}
         }
     }
 
-    /// Forgets the recovery: it has ended.
+    /// Forgets the recovery: it has ended, or nobody may find it. What another person left there
+    /// is not ours to forget.
     pub(crate) async fn forget(&self) {
         let forgotten = async {
             match &self.place {
@@ -175,10 +221,15 @@ impl Keeper {
                     }
                 }
                 Place::Host(link) => {
-                    if let Err(error) = link.delete(Slot::Resume).await {
-                        tell_of_host(error);
+                    if !self.is_ours.load(Ordering::Acquire) {
+                        return;
+                    }
+                    match link.delete(Slot::Resume).await {
+                        Ok(()) => self.is_ours.store(false, Ordering::Release),
+                        Err(error) => tell_of_host(error),
                     }
                 }
+                Place::Nowhere => {}
             }
         };
         in_time(forgotten).await;

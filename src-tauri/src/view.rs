@@ -72,6 +72,12 @@ impl AnyView {
         self.known().is_some_and(|view| matches!(view.stage, Stage::Ended { .. }))
     }
 
+    /// Whether no gate is passed: only until then the service takes another user ID. Of a later
+    /// version's view nobody here knows.
+    pub(crate) fn is_before_any_gate(&self) -> bool {
+        self.known().is_some_and(|view| view.calls.contains(&Call::ChangeUserId))
+    }
+
     /// Whether the service would take this call now. A later version's view is given the
     /// benefit of the doubt: the service decides anyway.
     pub(crate) fn allows(&self, call: Call) -> bool {

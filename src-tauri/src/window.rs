@@ -7,12 +7,16 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use protocol::host::app::{self, Hello};
+use protocol::host::{
+    app::{self, Hello},
+    tile::Outcome,
+};
 use tauri::{AppHandle, WebviewUrl, WebviewWindowBuilder, WindowEvent};
 
 use crate::{
     Clock, CommandLine, Controller, HostLink, Hosted, Leave, Mode, Patience, Policy,
-    command_line::complain, commands, hosted::NotOpened, lockdown, system_randomness,
+    command_line::complain, commands, hosted::NotOpened, lockdown, lockdown::Pulse,
+    system_randomness,
 };
 
 const SIZE: (f64, f64) = (960.0, 780.0);
@@ -25,6 +29,8 @@ struct Shape {
     /// On the sign-in screen: what the pages are told before they run.
     over_the_screen: Option<String>,
     without_gpu: bool,
+    /// What the page says as long as it runs.
+    pulse: Arc<Pulse>,
 }
 
 /// Runs until the window is closed.
@@ -38,7 +44,7 @@ pub(crate) fn run(command_line: &CommandLine) -> ExitCode {
         Err(error) => return complain(&format!("the system has no randomness: {error}")),
     };
     let page = first_page(policy.language.as_deref());
-    let shape = Shape { page, over_the_screen: None, without_gpu: false };
+    let shape = Shape { page, over_the_screen: None, without_gpu: false, pulse: Arc::default() };
     let mode = command_line.mode;
     let controller = Controller::new(policy, mode, Patience::default(), system_clock(), rng);
     show(Arc::new(controller), shape, None)
@@ -69,10 +75,11 @@ pub(crate) fn run_hosted(command_line: &CommandLine, link: HostLink, hello: &Hel
         page: first_page(Some(&language)),
         over_the_screen: Some(told_before(hello)),
         without_gpu: hello.without_gpu,
+        pulse: Arc::default(),
     };
     let (mode, patience) = (Mode::SignIn, Patience::default());
     let controller = Controller::hosted(policy, mode, host, patience, system_clock(), rng);
-    show(Arc::new(controller), shape, Some(link))
+    show(Arc::new(controller), shape, Some((link, language)))
 }
 
 /// What the pages know before the network answers (`hosted` in `ui/src/backend/backend.ts`).
@@ -83,11 +90,12 @@ fn told_before(hello: &Hello) -> String {
     format!("window.regainHosted = {hosted};")
 }
 
-fn show(controller: Arc<Controller>, shape: Shape, link: Option<HostLink>) -> ExitCode {
+fn show(controller: Arc<Controller>, shape: Shape, host: Option<(HostLink, String)>) -> ExitCode {
     tauri::async_runtime::block_on(async { controller.start_ahead() });
-    let is_hosted = link.is_some();
+    let is_hosted = host.is_some();
     let opened = tauri::Builder::default()
         .manage(Arc::clone(&controller))
+        .manage(Arc::clone(&shape.pulse))
         .invoke_handler(tauri::generate_handler![
             commands::start,
             commands::begin,
@@ -112,7 +120,15 @@ fn show(controller: Arc<Controller>, shape: Shape, link: Option<HostLink>) -> Ex
             }
         })
         .setup(move |app| {
-            if let Some(link) = link {
+            if let Some((link, language)) = host {
+                let pulse = Arc::clone(&shape.pulse);
+                leave_when_dead(
+                    app.handle(),
+                    Arc::clone(&controller),
+                    link.clone(),
+                    pulse,
+                    language,
+                );
                 leave_when_told(app.handle(), controller, link);
             }
             Ok(open(app.handle(), shape)?)
@@ -129,6 +145,28 @@ fn leave_when_told(app: &AppHandle, controller: Arc<Controller>, link: HostLink)
     tauri::async_runtime::spawn(async move {
         let stop = link.stopped().await;
         controller.leave(Leave::Told(stop)).await;
+        app.exit(0);
+    });
+}
+
+/// A window that nobody can leave is left for them.
+fn leave_when_dead(
+    app: &AppHandle,
+    controller: Arc<Controller>,
+    link: HostLink,
+    pulse: Arc<Pulse>,
+    language: String,
+) {
+    let app = app.clone();
+    tauri::async_runtime::spawn(async move {
+        pulse.dies().await;
+        tracing::error!("the page is dead: the window is closed");
+        controller.end_in_time(Leave::Pressed).await;
+        let mut ending = controller.ending();
+        if ending.outcome == Outcome::Cancelled {
+            ending = NotOpened::Unsafe.ending(&language);
+        }
+        link.end(ending);
         app.exit(0);
     });
 }
@@ -151,7 +189,8 @@ fn open(app: &AppHandle, shape: Shape) -> tauri::Result<()> {
         });
     let Some(hello) = shape.over_the_screen else {
         let window = window.inner_size(SIZE.0, SIZE.1).min_inner_size(LEAST_SIZE.0, LEAST_SIZE.1);
-        return lockdown::after(&lockdown::before(window).build()?, shape.without_gpu);
+        let window = lockdown::before(window).build()?;
+        return lockdown::after(&window, shape.without_gpu, &shape.pulse);
     };
     let mut window = lockdown::over_the_screen(window, &hello, shape.without_gpu);
     // A sign-in screen has nobody who makes windows as large as the screen.
@@ -162,7 +201,7 @@ fn open(app: &AppHandle, shape: Shape) -> tauri::Result<()> {
     }
     let window = lockdown::before(window).build()?;
     window.set_focus()?;
-    lockdown::after(&window, shape.without_gpu)
+    lockdown::after(&window, shape.without_gpu, &shape.pulse)
 }
 
 pub(crate) fn system_clock() -> Clock {

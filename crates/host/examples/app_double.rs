@@ -47,6 +47,16 @@ fn play(act: &str, input: &mut impl Read, output: &mut impl Write) -> io::Result
         "floods-questions" => loop {
             write_to(output, &Ask::Get { slot: Slot::Resume, part: 0 })?;
         },
+        "leaves-while-looking" => {
+            for part in Part::cut(b"a token").unwrap_or_default() {
+                ask(input, output, &Ask::Put { slot: Slot::Resume, part })?;
+            }
+            write_to(output, &Ask::Pc)?;
+            match ask(input, output, &Ask::Delete(Slot::Resume))? {
+                Tell::Kept => say_goodbye(output, Outcome::Cancelled, "forgotten at once"),
+                _ => Err(io::Error::other("not the first answer")),
+            }
+        }
         "asks-pc" => {
             let controller = |told| match told {
                 Tell::Pc(pc) => format!("{:?} {:?}", pc.controller, pc.cached_sign_in),

@@ -685,6 +685,11 @@ impl Flow {
             return self.app_broke_the_rules(now);
         }
         let Ending { outcome, words, sign_in } = ending;
+        // Somebody who comes back reads why nothing is there any more.
+        let is_silent = outcome == Outcome::Cancelled && words.as_str().is_empty();
+        let own =
+            if let Phase::Closing { end, .. } = &self.phase { Some(&end.words) } else { None };
+        let words = own.filter(|_| is_silent).cloned().unwrap_or(words);
         let grant = sign_in.filter(|grant| outcome == Outcome::Done && self.allows(grant));
         // Told to end, it must not sign anybody in behind the person's back.
         let grant = if matches!(self.phase, Phase::Closing { .. }) { None } else { grant };

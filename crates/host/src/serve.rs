@@ -529,6 +529,8 @@ struct Driver<'a> {
     start: u32,
     open: Option<Box<Open>>,
     desk: Option<SyncSender<app::Ask>>,
+    /// For what takes no time: who leaves is forgotten, whatever else is still looked for.
+    slots: Option<SyncSender<app::Ask>>,
     app: Option<SyncSender<app::Tell>>,
     of_tile: Option<Permits>,
     of_app: Option<Permits>,
@@ -555,6 +557,7 @@ impl<'a> Driver<'a> {
             start: 0,
             open: None,
             desk: None,
+            slots: None,
             app: None,
             of_tile: None,
             of_app: None,
@@ -730,7 +733,10 @@ impl<'a> Driver<'a> {
     }
 
     fn ask_desk(&mut self, ask: app::Ask) {
-        let asked = self.desk.as_ref().map(|desk| desk.try_send(ask));
+        let of_slots = matches!(ask, app::Ask::Get { .. } | app::Ask::Put { .. })
+            || matches!(ask, app::Ask::Delete(_) | app::Ask::Look(_));
+        let desk = if of_slots { &self.slots } else { &self.desk };
+        let asked = desk.as_ref().map(|desk| desk.try_send(ask));
         match asked {
             Some(Err(TrySendError::Full(_))) => self.event(Event::AppFloods),
             // It is about to go.
@@ -817,6 +823,19 @@ impl<'a> Driver<'a> {
             }
         });
         self.desk = Some(ask);
+        let (ask, asked) = mpsc::sync_channel(UNANSWERED);
+        let mut desk = Desk::new(Arc::clone(self.host), self.person.clone());
+        let (answers, tell) = (say.clone(), self.tell.clone());
+        thread::spawn(move || {
+            for ask in asked {
+                // What was said is done, also when nobody hears the answer any more.
+                let Some(answer) = desk.answer(ask) else { continue };
+                if answers.try_send(answer).is_err() {
+                    let _ = tell.send(Message::AppGone(start));
+                }
+            }
+        });
+        self.slots = Some(ask);
         self.app = Some(say);
         self.open = Some(open);
     }
@@ -830,7 +849,7 @@ impl<'a> Driver<'a> {
 
     /// On a thread of its own, so that the person hears of it when it takes long.
     fn kill(&mut self) {
-        (self.desk, self.app, self.of_app) = (None, None, None);
+        (self.desk, self.slots, self.app, self.of_app) = (None, None, None, None);
         let Some(mut open) = self.open.take() else {
             // The flow waits for it.
             let _ = self.tell.send(Message::Closed { clean: true });

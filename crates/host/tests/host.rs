@@ -601,6 +601,18 @@ fn a_controller_is_looked_for_when_the_app_asks_and_keeps_no_start_up() {
 }
 
 #[test]
+fn whoever_leaves_while_a_controller_is_looked_for_is_forgotten_at_once() {
+    let pc = Pc::new("leaves-while-looking", Machine::default());
+    pc.shared.with(|machine| machine.controller_hangs = true);
+    let ended = end(&mut pc.begin(Form::Full));
+    pc.shared.with(|machine| machine.controller_hangs = false);
+    assert_eq!(ended, (Outcome::Cancelled, "forgotten at once".to_owned()));
+    *pc.act.lock().unwrap() = "prove";
+    let (_, words) = end(&mut pc.begin(Form::Full));
+    assert!(words.contains("kept nothing"), "{words}");
+}
+
+#[test]
 fn the_foreground_is_handed_on_before_the_app_shows_and_when_it_is_drawn() {
     let pc = Pc::new("prove", Machine::default());
     let mut tile = pc.begin(Form::Full);

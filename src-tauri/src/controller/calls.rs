@@ -94,17 +94,17 @@ impl Controller {
         body: Bytes,
         meaning: Meaning,
     ) -> Result<AnyView, Refusal> {
-        let token = match path {
+        let before = match path {
             Path::Recoveries => None,
-            Path::Recovery(_) => Some(self.recovery()?.token),
+            Path::Recovery(_) => Some(self.recovery()?),
         };
         let change = Arc::new(Change::new(path, body, &mut *lock(&self.rng)));
         lock(&self.state).unanswered =
             Some(Arc::new(Unanswered { change: Arc::clone(&change), meaning }));
-        if let Some(token) = &token {
-            self.keeper.keep(token, Some(&change)).await;
+        if let Some(Recovery { token, view }) = &before {
+            self.keeper.keep(token, view, Some(&change)).await;
         }
-        match self.send(&change, token.as_ref()).await {
+        match self.send(&change, before.as_ref().map(|before| &before.token)).await {
             Ok(step) => Ok(self.adopt(step).await),
             Err(failure) => {
                 if matches!(failure, Failure::Problem(_)) {
@@ -146,7 +146,7 @@ impl Controller {
         if view.is_over() {
             self.keeper.forget().await;
         } else {
-            self.keeper.keep(&token, None).await;
+            self.keeper.keep(&token, &view, None).await;
         }
         view
     }
@@ -162,7 +162,8 @@ impl Controller {
             }
         }
         self.tell_host(&view);
-        if view.is_over() {
+        // A gate may be passed without a call, at a telephone.
+        if view.is_over() || !self.keeper.may_leave(&view) {
             self.keeper.forget().await;
         }
         view

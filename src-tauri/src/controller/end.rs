@@ -1,15 +1,18 @@
 //! The end of a run that the host started: what it is told of the views meanwhile, and the one
 //! outcome. Nothing of this happens where there is no host.
 
+use std::time::Duration;
+
 use password::NewPassword;
 use protocol::{
-    api::{Act, Call, Ended, Nothing, Reason, Stage},
+    api::{Act, Call, Ended, Finding, Nothing, Reason, Stage},
     host::{
         SecretText, Text,
         app::{Cause, Ending},
         tile::{Grant, Outcome},
     },
 };
+use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::{Controller, lock};
@@ -17,7 +20,11 @@ use crate::{
     host_link::Stop,
     hosted::{AcceptsNewPassword, TIME_TO_CANCEL},
     view::AnyView,
+    words::Words,
 };
+
+/// While something is awaited the host hears this often that nobody is away.
+const PRESENT: Duration = Duration::from_secs(60);
 
 /// Why the app is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +37,7 @@ pub enum Leave {
 
 impl Leave {
     /// Whether the recovery is over with it. Where only the screen went away, the person comes
-    /// back to it.
+    /// back to it, as far as it may be left.
     fn ends_it(self) -> bool {
         match self {
             Self::Pressed
@@ -96,9 +103,30 @@ impl Controller {
         }
     }
 
-    /// The first half of it: ends the recovery where that is meant.
+    /// While something is awaited that the person cannot hasten, nobody counts as away: the
+    /// pages then watch without end. The simple form says so itself.
+    pub(super) fn nobody_is_away(&self, view: &AnyView) {
+        let Some(host) = self.host.as_ref().filter(|host| host.has_window) else { return };
+        if view.idle_ends_in_s().is_some() || view.has_ended() {
+            return;
+        }
+        let now = Instant::now();
+        let mut told = lock(&self.told_waiting);
+        if told.is_none_or(|told| now >= told + PRESENT) {
+            *told = Some(now);
+            host.link.present();
+        }
+    }
+
+    /// The first half of it: ends the recovery where that is meant, and one that nobody may find
+    /// in any case.
     pub(crate) async fn end_in_time(&self, leave: Leave) {
-        if leave.ends_it() {
+        let may_stay = {
+            let state = lock(&self.state);
+            let recovery = state.recovery.as_ref();
+            recovery.is_none_or(|recovery| self.keeper.may_leave(&recovery.view))
+        };
+        if leave.ends_it() || !may_stay {
             let ended = tokio::time::timeout(TIME_TO_CANCEL, self.end_recovery()).await;
             if ended.is_err() {
                 tracing::warn!("the service was not told in time; it ends the recovery by itself");
@@ -106,21 +134,38 @@ impl Controller {
         }
     }
 
-    /// The next person here must not find it, so it is forgotten first; then the service is told.
+    /// The next person here must not find it: it is forgotten and the service told, both at once,
+    /// and whatever else the host is asked for waits no more.
     async fn end_recovery(&self) {
-        self.keeper.forget().await;
+        self.keeper.close();
+        if let Some(host) = &self.host {
+            host.link.leave();
+        }
         let recovery = lock(&self.state).recovery.clone();
         let can_cancel = |view: &AnyView| !view.is_over() && view.allows(Call::Cancel);
-        if recovery.is_some_and(|recovery| can_cancel(&recovery.view)) {
-            // What is done is done; the outcome says it either way.
-            let _ = self.press(Call::Cancel, &Nothing {}).await;
-        }
+        let cancel = async {
+            if recovery.is_some_and(|recovery| can_cancel(&recovery.view)) {
+                // What is done is done; the outcome says it either way.
+                let _ = self.press(Call::Cancel, &Nothing {}).await;
+            }
+        };
+        tokio::join!(self.keeper.forget(), cancel);
     }
 
     /// The one outcome. Said once: with it goes what signs the person in.
     pub(crate) fn ending(&self) -> Ending {
         let mut state = lock(&self.state);
         let password = state.to_sign_in.take();
+        if let (Some(host), Some(unanswered)) = (&self.host, &state.unanswered)
+            && unanswered.changes_the_directory()
+        {
+            // The directory may be changed: nobody has heard yet.
+            let language = self.policy.language.as_deref().unwrap_or(&host.language);
+            let words = Words::of(language);
+            let words = ["not-known-title", "not-known-next"].map(|key| words.say(key)).join("\n");
+            let outcome = Outcome::NotKnown;
+            return Ending { outcome, words: Text::cut(&words), sign_in: None };
+        }
         let Some(told) = state.told.take() else {
             let words = Text::default();
             return Ending { outcome: Outcome::Cancelled, words, sign_in: None };
@@ -153,6 +198,21 @@ impl Controller {
                 if state.told.is_none() {
                     state.told = Some(Told {
                         outcome: Outcome::Cancelled,
+                        has_new_password: false,
+                        words: words(view),
+                        user_id: known.user_id.clone(),
+                    });
+                }
+                return;
+            }
+            Stage::Choice { finding, acts }
+                if acts.is_empty() && *finding != Finding::NothingWrong =>
+            {
+                // Only somebody else can help, and the words say who.
+                let mut state = lock(&self.state);
+                if state.told.as_ref().is_none_or(|told| told.outcome != Outcome::Done) {
+                    state.told = Some(Told {
+                        outcome: Outcome::NotDone,
                         has_new_password: false,
                         words: words(view),
                         user_id: known.user_id.clone(),

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use protocol::api::Call;
+use protocol::api::{Act, Call, ChooseAct};
 use rand::CryptoRng;
 use sha2::Sha256;
 use zeroize::Zeroizing;
@@ -22,6 +22,26 @@ impl Unanswered {
     /// Whether pressing `call` to say `meaning` is the press that this call was made for.
     pub(super) fn is(&self, call: Call, meaning: &Meaning) -> bool {
         self.change.path == Path::Recovery(call) && self.meaning == *meaning
+    }
+
+    /// Whether the directory is changed by it.
+    pub(super) fn changes_the_directory(&self) -> bool {
+        let unlocks = || {
+            let chosen = serde_json::from_slice::<ChooseAct>(&self.change.body);
+            chosen.is_ok_and(|chosen| chosen.act == Act::Unlock)
+        };
+        match self.change.path {
+            Path::Recovery(Call::SetPassword) => true,
+            Path::Recovery(Call::ChooseAct) => unlocks(),
+            Path::Recoveries
+            | Path::Recovery(
+                Call::ChangeUserId
+                | Call::ChooseMethod
+                | Call::EnterCode
+                | Call::Back
+                | Call::Cancel,
+            ) => false,
+        }
     }
 
     /// Whether it hands in what somebody typed to prove or to set something.

@@ -3,14 +3,19 @@
 
 use std::sync::Arc;
 
-use protocol::{host::app::Slot, id::TenantId, problem::ProblemCode};
+use protocol::{
+    api::{Call, Nothing},
+    host::app::Slot,
+    id::TenantId,
+    problem::ProblemCode,
+};
 use serde::de::DeserializeOwned;
 
-use super::{Controller, Greeting, Recovery, Refusal, Started, lock};
+use super::{Controller, Greeting, Recovery, Refusal, Started, calls::body, lock};
 use crate::{
     proof::{Proof, Solved},
     resume::Kept,
-    service_client::{Failure, Path, ServiceClient, Why},
+    service_client::{Change, Failure, Path, ServiceClient, Token, Why},
     view::AnyView,
 };
 
@@ -49,7 +54,8 @@ impl Controller {
         Started::Ready(Box::new(Greeting::new(start.tenant, start.languages, resumed, self.mode)))
     }
 
-    /// Takes up the recovery in memory (the page was loaded again) or the one that was kept.
+    /// Takes up the recovery in memory (the page was loaded again) or the one that was kept. One
+    /// that has passed a gate meanwhile is not for whoever stands at a sign-in screen now.
     async fn resume(&self, service: &ServiceClient, kept: Option<Kept>) -> Option<AnyView> {
         let in_memory = {
             let mut state = lock(&self.state);
@@ -57,19 +63,25 @@ impl Controller {
             let unanswered = state.unanswered.as_ref().map(|u| Arc::clone(&u.change));
             state.recovery.as_ref().map(|recovery| (recovery.token.clone(), unanswered))
         };
+        let is_kept = in_memory.is_none();
         let kept = kept.map(|kept| (kept.token, kept.unanswered.map(Into::into)));
         let (token, unanswered) = in_memory.or(kept)?;
+        let may_see = |view: &AnyView| !is_kept || self.keeper.may_leave(view);
         if let Some(change) = unanswered
             && matches!(change.path, Path::Recovery(_))
             && let Ok(step) = self.send(&change, Some(&token)).await
         {
-            return Some(self.adopt(step).await);
+            if may_see(&step.view) {
+                return Some(self.adopt(step).await);
+            }
+            return self.end_kept(service, &step.token).await;
         }
         match service.view(&token).await {
             Ok(view) if view.has_ended() => {
                 self.forget().await;
                 None
             }
+            Ok(view) if !may_see(&view) => self.end_kept(service, &token).await,
             Ok(view) => {
                 self.tell_host(&view);
                 let mut state = lock(&self.state);
@@ -84,6 +96,18 @@ impl Controller {
             // It may still be alive: the next start finds out.
             Err(Failure::Unreachable(_)) => None,
         }
+    }
+
+    /// Ends what the person before left behind.
+    async fn end_kept(&self, service: &ServiceClient, token: &Token) -> Option<AnyView> {
+        self.forget().await;
+        if let Ok(nothing) = body(&Nothing {}) {
+            let path = Path::Recovery(Call::Cancel);
+            let cancel = Change::new(path, nothing, &mut *lock(&self.rng));
+            // Without an answer it ends for want of a sign of life.
+            let _ = service.change(&cancel, Some(token)).await;
+        }
+        None
     }
 
     /// A solved bot check: the one solved ahead, or a new one when that is used or too old.

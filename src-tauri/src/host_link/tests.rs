@@ -211,3 +211,39 @@ async fn answers_of_a_view_arrive_and_an_answer_of_another_kind_is_refused() {
     assert_eq!(link.sign([1; 32], [2; 32]).await, Err(no_key));
     other.await.unwrap();
 }
+
+#[tokio::test]
+async fn who_leaves_is_forgotten_before_what_the_host_is_still_asked() {
+    let (link, mut host) = linked();
+    let other = link.clone();
+    let pc = tokio::spawn(async move { other.pc().await });
+    let asked = tokio::task::spawn_blocking(move || {
+        assert!(matches!(host.hears(), Ask::Pc));
+        host
+    });
+    let mut host = asked.await.unwrap();
+    // Nobody waits for it any more, and still it is said.
+    let forgotten = tokio::time::timeout(Duration::ZERO, link.delete(Slot::Resume)).await;
+    assert!(forgotten.is_err());
+    link.leave();
+    assert_eq!(pc.await.unwrap(), Err(LinkError::Gone));
+    assert!(matches!(host.hears(), Ask::Delete(Slot::Resume)));
+    assert_eq!(link.put(Slot::Resume, b"here").await, Err(LinkError::Gone));
+}
+
+#[tokio::test]
+async fn the_network_is_not_sought_before_the_window_is_drawn() {
+    let (link, mut host) = linked();
+    let other = link.clone();
+    let connect = tokio::spawn(async move { other.connect().await });
+    tokio::task::yield_now().await;
+    link.ready();
+    let heard = tokio::task::spawn_blocking(move || {
+        assert!(matches!(host.hears(), Ask::Ready), "first");
+        assert!(matches!(host.hears(), Ask::Connect));
+        host.says(&Tell::Pc(PC));
+        host
+    });
+    assert_eq!(connect.await.unwrap(), Ok(PC));
+    heard.await.unwrap();
+}

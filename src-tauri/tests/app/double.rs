@@ -65,6 +65,8 @@ struct Shared {
     passwords: Vec<String>,
     later_stage: bool,
     idle_s: u32,
+    waits: bool,
+    helpless: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -99,6 +101,8 @@ impl Double {
             passwords: Vec::new(),
             later_stage: false,
             idle_s: 300,
+            waits: false,
+            helpless: false,
         }));
         let app = Router::new().fallback(answer).with_state(Arc::clone(&shared));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -125,6 +129,16 @@ impl Double {
     /// Who does nothing for so many seconds is away from now on.
     pub(crate) fn idle_after(&self, seconds: u32) {
         self.shared().idle_s = seconds;
+    }
+
+    /// From now on something is awaited that the person cannot hasten.
+    pub(crate) fn wait_for_something(&self) {
+        self.shared().waits = true;
+    }
+
+    /// From now on only somebody else can help.
+    pub(crate) fn find_what_others_must_mend(&self) {
+        self.shared().helpless = true;
     }
 
     /// Every call of `path`, as it arrived.
@@ -285,7 +299,7 @@ impl Shared {
             "calls": calls,
             "plain": {"title": "t", "text": "x", "action": null},
             "ends_in_s": 3600,
-            "idle_ends_in_s": self.idle_s,
+            "idle_ends_in_s": if self.waits { Value::Null } else { json!(self.idle_s) },
             "revision": self.step,
         })
     }
@@ -302,6 +316,9 @@ impl Shared {
                 }),
                 json!(["enter-code", "choose-method", "change-user-id", "back", "cancel"]),
             ),
+            Stage::Choice if self.helpless => {
+                (json!({"name": "choice", "finding": "disabled", "acts": []}), json!(["cancel"]))
+            }
             Stage::Choice => (
                 json!({"name": "choice", "finding": "locked", "acts": ["unlock", "reset"]}),
                 json!(["choose-act", "cancel"]),
@@ -314,7 +331,7 @@ impl Shared {
                 json!(["set-password", "back", "cancel"]),
             ),
             Stage::Done => (
-                json!({"name": "done", "act": "unlock", "reset_offered": self.passwords.is_empty()}),
+                json!({"name": "done", "act": if self.passwords.is_empty() { "unlock" } else { "reset" }, "reset_offered": self.passwords.is_empty()}),
                 json!(["choose-act", "cancel"]),
             ),
             Stage::Ended => (json!({"name": "ended", "why": "cancelled"}), json!([])),

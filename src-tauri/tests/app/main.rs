@@ -5,6 +5,7 @@
 )]
 
 mod double;
+mod hosted;
 mod second_thoughts;
 mod simple_form;
 mod stories;

@@ -79,7 +79,7 @@ impl Pc {
     }
 }
 
-fn policy(origin: &str, home: &Path) -> Policy {
+pub(crate) fn policy(origin: &str, home: &Path) -> Policy {
     Policy {
         service: origin.parse().unwrap(),
         tenant: Some(TENANT),
@@ -98,14 +98,18 @@ fn app(policy: &Policy, clock: &Arc<AtomicI64>) -> Arc<Controller> {
     Arc::new(Controller::new(
         policy.clone(),
         Mode::Desktop,
-        Patience {
-            pauses: vec![Duration::from_millis(5); 2],
-            answer: Duration::from_millis(500),
-            clock_ahead_s: 120,
-        },
+        patience(),
         Arc::new(move || clock.load(Ordering::Relaxed)),
         StdRng::seed_from_u64(RUN.fetch_add(1, Ordering::Relaxed)),
     ))
+}
+
+pub(crate) fn patience() -> Patience {
+    Patience {
+        pauses: vec![Duration::from_millis(5); 2],
+        answer: Duration::from_millis(500),
+        clock_ahead_s: 120,
+    }
 }
 
 pub(crate) fn stage(view: &AnyView) -> Value {

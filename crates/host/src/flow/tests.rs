@@ -209,6 +209,13 @@ fn whoever_leaves_stays_away_or_takes_too_long_ends_it() {
     flow.on(Event::App(app::Ask::Present), at(300));
     assert!(flow.on(Event::Time, at(629)).is_empty());
     assert_eq!(told(&flow.on(Event::Time, at(630))), ["cancel Idle"]);
+    // The host's own words stand where the app has none.
+    let silent = Ending { outcome: Outcome::Cancelled, words: Text::default(), sign_in: None };
+    flow.on(Event::App(app::Ask::Outcome(silent)), at(631));
+    flow.on(Event::App(app::Ask::End), at(631));
+    let end = flow.on(closed(), at(631));
+    let [Effect::Tell(tile::Tell::End { words: said, .. })] = end.as_slice() else { panic!("end") };
+    assert_eq!(said.as_str(), words().away());
 
     let mut flow = running(Form::Full, SignIn::Never);
     for minute in 1..61 {
