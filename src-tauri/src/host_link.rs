@@ -4,6 +4,8 @@
 //!
 //! One question at a time: the others wait their turn here. A reader thread takes what the host
 //! says. A pipe that ends means the same as a cancel: nobody waits for this app any more.
+//!
+//! Long: one conversation; what is asked, answered and kept back is read best together.
 
 use std::{
     collections::VecDeque,

@@ -1,6 +1,8 @@
 //! The app as the host starts it from the sign-in screen: the real app in a real window over the
 //! whole screen, the real service, and the host's own flow, desk and slots on Linux
 //! (`regain_host::double`) with a tile that is played. What happened is asked of the directory.
+//!
+//! Long: one screen, and the stories of it.
 
 use std::{
     path::{Path, PathBuf},
