@@ -183,7 +183,8 @@ impl Person {
     }
 
     async fn wait(&self, world: &Arc<World>, mut stage: Option<Stage>, asked: &mut Asked) {
-        for pause in [1, 1, 2, 4, 8, 16, 32, 64] {
+        // The last is for what was held up for a minute and took long then.
+        for pause in [1, 1, 2, 4, 8, 16, 32, 64, 64] {
             match stage {
                 Some(Stage::Done { act, .. }) if act == asked.act => asked.told.push(true),
                 Some(Stage::NotDone { act, .. }) if act == asked.act => asked.told.push(false),

@@ -152,6 +152,7 @@ const findings: Record<Schemas["Finding"], Schemas["Act"][]> = {
   "too-new": [],
   protected: [],
   "two-forests": [],
+  "not-set-up": [],
   unreachable: [],
 };
 
