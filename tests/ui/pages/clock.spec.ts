@@ -40,9 +40,10 @@ test("who types goes on unasked", async ({ page }) => {
   for (let minute = 0; minute < 6; minute++) {
     await page.clock.runFor(60_500);
     await page.keyboard.type("a");
+    // The clock of the page is moved, that of the network is not.
+    await expect.poll(() => service.calls("recovery").length).toBeGreaterThanOrEqual(minute);
   }
   await expect(page.getByRole("alertdialog")).toBeHidden();
-  expect(service.calls("recovery").length).toBeGreaterThanOrEqual(5);
 });
 
 test("after a minute without a code there is help, for everybody the same", async ({ page }) => {
