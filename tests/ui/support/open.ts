@@ -29,6 +29,7 @@ export async function openAt(page: Page, view: View, service?: FakeService): Pro
   await page.addInitScript(() => sessionStorage.setItem("regain.token", "token-0"));
   await page.goto(ORIGIN);
   if (first !== view) await page.locator('[data-call="cancel"]').click();
-  await page.locator(`[data-page="${view.stage.name}"]`).waitFor();
+  // What the pages have no words for is drawn by its plain ones.
+  await page.locator(`[data-page="${view.stage.name}"], [data-page="plain"]`).waitFor();
   return fake;
 }
