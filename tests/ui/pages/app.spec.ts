@@ -2,7 +2,7 @@
 // arguments that src-tauri/src/commands.rs names.
 import { expect, test, type Page } from "@playwright/test";
 
-import { holds } from "../support/checks";
+import { holds, noSidewaysScroll } from "../support/checks";
 import { FakeService, ORIGIN, start } from "../support/service";
 import { changePassword, choice, done, enterCode, newPassword } from "../support/views";
 
@@ -143,4 +143,41 @@ test("a first day from the sign-in screen begins at the user ID, with what this 
   await expect(page.getByText("This PC accepts a new password only after")).toBeVisible();
   await expect(page.getByText("You find it in the welcome letter")).toBeVisible();
   await holds(page, service);
+});
+
+// What only the sign-in screen shows, in every look.
+test("the pages of the sign-in screen, narrow, wide and large", async ({ page }) => {
+  const service = await FakeService.on(page, "app");
+  const { challenge: _, ...face } = start();
+  const ready = { kind: "ready", start: face, resumed: null, mode: "sign-in" };
+  const offline = { kind: "unreachable", why: "offline", help: face.tenant.help, tenant: face.tenant };
+  const resumed = { ...ready, resumed: done("reset") };
+  await onTheSignInScreen(page, { userId: "rosa", firstDay: false });
+  await page.emulateMedia({ reducedMotion: "reduce" });
+
+  const pages = [
+    { name: "start", start: ready, wait: "This PC accepts a new password only after" },
+    { name: "user-id", start: ready, wait: "This PC accepts a new password only after", press: "I can’t sign in" },
+    { name: "offline", start: offline, wait: "This device is not online" },
+    { name: "done", start: resumed, wait: "This PC takes it once it reaches the company network." },
+  ];
+  for (const { name, start: started, wait, press } of pages) {
+    await play(page, { start: [started], accepts_new_password: Array(4).fill("after-network") });
+    await page.setViewportSize({ width: 1280, height: 800 });
+    await page.goto(ORIGIN);
+    await expect(page.getByText(wait)).toBeVisible();
+    if (press !== undefined) await page.getByRole("button", { name: press }).click();
+    // Dark, whatever the system says, like the screen around it.
+    for (const width of [320, 1280]) {
+      await page.setViewportSize({ width, height: 800 });
+      await holds(page, service);
+      await page.screenshot({ path: `../../target/ui/app-${name}-${width}.png`, fullPage: true });
+    }
+    await page.setViewportSize({ width: 320, height: 800 });
+    await page.getByRole("button", { name: "Text size" }).click();
+    await page.getByRole("button", { name: "200%" }).click();
+    await noSidewaysScroll(page);
+    await page.screenshot({ path: `../../target/ui/app-${name}-320-200.png`, fullPage: true });
+    await page.evaluate(() => sessionStorage.clear());
+  }
 });
